@@ -32,8 +32,8 @@ class ModelCard:
         channels: Order that the network wants; frames are BGR.
         mean: Subtracted per channel, in `channels` order, 0 to 255.
         std: Divided by, per channel, after the mean.
-        decoder: Name of the decoder in `app.steps`: `heatmap_quarter`, `heatmap_cpn`, `heatmap_dark`
-            for poses; `centre`, `yolox`, `rtmdet` for boxes.
+        decoder: Name of the decoder in `app.steps`: `heatmap_quarter`, `heatmap_cpn` or
+            `heatmap_dark` for poses; `centre`, `yolox` or `rtmdet` for boxes.
         heatmap_peak: Value of a perfect heatmap's maximum; scores are divided by it.
         skeleton: Name in `pose.skeleton`; empty for detectors.
         crop_padding: A person's box is grown by this factor before it is cut.
@@ -45,7 +45,7 @@ class ModelCard:
         licence: Licence of the weights, and notes.
         training: How it was trained, in a few sentences.
         command: The one command that trains it again.
-        measured: Accuracy and time, by name of the figure; each with its data or machine in the name.
+        measured: Accuracy and time, by name of the figure, its data or machine in the name.
     """
 
     name: str
@@ -115,7 +115,8 @@ class ModelCard:
             raise ModelFileError(f"{source}: the card is incomplete: {error}") from error
         if card.task not in ("pose", "person") or card.channels not in ("rgb", "bgr"):
             raise ModelFileError(
-                f"{source}: expected task pose or person and channels rgb or bgr, got {card.task!r}, {card.channels!r}"
+                f"{source}: expected task pose or person and channels rgb or bgr, "
+                f"got {card.task!r}, {card.channels!r}"
             )
         if min(card.input_size_wh) < 1 or min(card.std) <= 0 or card.heatmap_peak <= 0:
             raise ModelFileError(
