@@ -1,0 +1,134 @@
+"""The Cascaded Pyramid Network: backbone, GlobalNet, RefineNet.
+
+Source: Chen et al., "Cascaded Pyramid Network for Multi-Person Pose Estimation", CVPR 2018,
+figure 1. `Cpn` is the paper's network on a ResNet; `LiteCpn` stands on Lite-HRNet, whose own
+top-down pyramid takes the place of GlobalNet's laterals and merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
+from network.backbones.resnet import Resnet, ResnetConfig
+from network.global_net import GlobalNet, GlobalNetConfig
+from network.refine_net import RefineNet, RefineNetConfig
+from network.resize import enlarged
+
+
+class CpnOutput(NamedTuple):
+    """What the loss looks at.
+
+    Attributes:
+        levels: GlobalNet's heatmaps of P2..P5, each (N, K, h, w), finest first.
+        refined: RefineNet's heatmaps (N, K, h, w): the answer.
+    """
+
+    levels: list[Tensor]
+    refined: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class CpnConfig:
+    """Everything that is needed to build a `Cpn` again."""
+
+    backbone: ResnetConfig = field(default_factory=ResnetConfig)
+    global_net: GlobalNetConfig = field(default_factory=GlobalNetConfig)
+    refine_net: RefineNetConfig = field(default_factory=RefineNetConfig)
+
+
+class Cpn(nn.Module):
+    """(N, 3, H, W) image -> heatmaps (N, K, H/4, W/4); `all_heatmaps` adds GlobalNet's."""
+
+    def __init__(self, config: CpnConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or CpnConfig()
+        self.backbone = Resnet(config.backbone)
+        self.global_net = GlobalNet(self.backbone.out_channels, config.global_net)
+        self.refine_net = RefineNet(config.refine_net)
+
+    def all_heatmaps(self, image: Tensor) -> CpnOutput:
+        """Heatmaps of every stage, for the loss."""
+        pyramid = self.global_net.pyramid(self.backbone(image))
+        return CpnOutput(self.global_net.heatmaps(pyramid), self.refine_net(pyramid))
+
+    def forward(self, image: Tensor) -> Tensor:
+        refined: Tensor = self.refine_net(self.global_net.pyramid(self.backbone(image)))
+        return refined
+
+
+@dataclass(frozen=True, slots=True)
+class LiteCpnConfig:
+    """Everything that is needed to build a `LiteCpn` again."""
+
+    backbone: LiteHrnetConfig = field(default_factory=LiteHrnetConfig)
+    keypoints: int = 17
+    level_channels: int = 40
+    final_channels: int = 64
+    final_squeeze: int = 32
+
+
+class LiteCpn(nn.Module):
+    """A CPN for CPUs: Lite-HRNet's pyramid as GlobalNet, with our RefineNet on top."""
+
+    def __init__(self, config: LiteCpnConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or LiteCpnConfig()
+        self.backbone = LiteHrnet(config.backbone)
+        channels = self.backbone.out_channels
+        self.heads = nn.ModuleList(nn.Conv2d(width, config.keypoints, 1) for width in channels)
+        self.refine_net = RefineNet(
+            RefineNetConfig(
+                in_channels=channels,
+                level_channels=config.level_channels,
+                final_channels=config.final_channels,
+                final_squeeze=config.final_squeeze,
+                keypoints=config.keypoints,
+            )
+        )
+
+    def heatmaps(self, pyramid: list[Tensor]) -> list[Tensor]:
+        """Heatmaps of every level at the size of the finest; only the loss wants them."""
+        size_hw = (pyramid[0].shape[2], pyramid[0].shape[3])
+        return [
+            enlarged(head(x), size_hw, "align_corners")
+            for head, x in zip(self.heads, pyramid, strict=True)
+        ]
+
+    def all_heatmaps(self, image: Tensor) -> CpnOutput:
+        """Heatmaps of every stage, for the loss."""
+        pyramid = self.backbone(image)
+        return CpnOutput(self.heatmaps(pyramid), self.refine_net(pyramid))
+
+    def forward(self, image: Tensor) -> Tensor:
+        refined: Tensor = self.refine_net(self.backbone(image))
+        return refined
+
+
+def config_to_json(network: Cpn | LiteCpn) -> dict[str, Any]:
+    """The network's family and configuration, ready for JSON."""
+    family = "cpn" if isinstance(network, Cpn) else "lite_cpn"
+    return {"family": family, **asdict(network.config)}
+
+
+def from_config(values: Mapping[str, Any]) -> Cpn | LiteCpn:
+    """Build the network that `config_to_json` described; weights are not loaded."""
+    rest = {key: value for key, value in values.items() if key != "family"}
+    if values["family"] == "cpn":
+        return Cpn(
+            CpnConfig(
+                ResnetConfig(**rest["backbone"]),
+                GlobalNetConfig(**rest["global_net"]),
+                RefineNetConfig(**_tuples(rest["refine_net"])),
+            )
+        )
+    backbone = LiteHrnetConfig(**_tuples(rest.pop("backbone")))
+    return LiteCpn(LiteCpnConfig(backbone=backbone, **rest))
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}

@@ -1,0 +1,41 @@
+"""Checkpoints: complete or not there, and never able to run code when they are read."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pose.errors import InputError, OutputError
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers, strings and containers of them; replaces `path` in one step."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, part)
+        os.replace(part, path)
+    except OSError as error:
+        raise OutputError(f"could not write the checkpoint {path}: {error}") from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint.
+
+    Raises:
+        InputError: Missing, torn, or holding anything that is not plain data (a pickle can run
+            code; only tensors, numbers, strings and containers are read).
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"expected a checkpoint at {path}, found none") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise InputError(f"{path} is no checkpoint of plain tensors: {error}") from error
+    if not isinstance(state, dict):
+        raise InputError(f"{path}: expected a checkpoint, got a {type(state).__name__}")
+    return state

@@ -1,0 +1,149 @@
+"""People to learn from, out of COCO keypoint files.
+
+Reads hand labels and, beside them, a teacher's labels of the same photographs: a teacher's person
+either belongs to a hand-labelled one (`hand_label`) or is somebody whom nobody labelled by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pose.errors import InputError
+from pose.skeleton import COCO_17
+from pose.types import FloatArray
+
+_K = len(COCO_17)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """One person of one photograph.
+
+    Attributes:
+        image: Path of the photograph.
+        source: Where the photograph comes from, as the file says; empty if it does not.
+        xyxy: (4,) float32 box in pixels.
+        keypoints: (K, 2) float32 hand-labelled pixels, NaN where nobody labelled.
+        visibility: (K,) int64 COCO flags: 0 unlabelled, 1 occluded, 2 visible.
+        guess: (K, 3) float32 the teacher's x, y, score; NaN and 0 where there is none.
+    """
+
+    image: Path
+    source: str
+    xyxy: FloatArray
+    keypoints: FloatArray
+    visibility: np.ndarray
+    guess: FloatArray
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a human labelled any joint."""
+        return bool((self.visibility > 0).any())
+
+
+def read_people(
+    annotations: Path, images: Path, teacher: Path | None = None, min_side: float = 24.0
+) -> list[Person]:
+    """Read everybody who has at least one joint, by hand or by a teacher.
+
+    Args:
+        annotations: COCO keypoints file.
+        images: Folder that `file_name` starts from.
+        teacher: COCO-like file whose `keypoints` hold x, y, score; see the module's text.
+        min_side: People whose longer box side is shorter, in pixels, are left out.
+
+    Raises:
+        InputError: A file is missing, is not JSON, or has other keypoints than COCO's.
+    """
+    people: dict[int, Person] = {}
+    for image, label in _labels(annotations):
+        found = np.asarray(label.get("keypoints", ()), np.float32)
+        if label.get("iscrowd", 0) or not label.get("num_keypoints", 0):
+            continue
+        triplets = _triplets(found, annotations)
+        visibility = triplets[:, 2].astype(np.int64)
+        keypoints = np.where(visibility[:, None] > 0, triplets[:, :2], np.float32(np.nan))
+        people[int(label["id"])] = Person(
+            image=images / image["file_name"],
+            source=str(image.get("source", "")),
+            xyxy=_xyxy(label["bbox"]),
+            keypoints=keypoints.astype(np.float32),
+            visibility=visibility,
+            guess=_no_guess(),
+        )
+    extra: list[Person] = []
+    for image, label in _labels(teacher) if teacher else ():
+        if label.get("box_only") or "keypoints" not in label:
+            continue
+        guess = _triplets(np.asarray(label["keypoints"], np.float32), teacher or annotations)
+        known = people.get(int(label.get("hand_label", -1)))
+        person = known or Person(
+            image=images / image["file_name"],
+            source=str(image.get("source", "")),
+            xyxy=_xyxy(label["bbox"]),
+            keypoints=np.full((_K, 2), np.nan, np.float32),
+            visibility=np.zeros(_K, np.int64),
+            guess=guess,
+        )
+        if known:
+            people[int(label["hand_label"])] = _with_guess(known, guess)
+        else:
+            extra.append(person)
+    return [
+        person
+        for person in (*people.values(), *extra)
+        if float((person.xyxy[2:] - person.xyxy[:2]).max()) >= min_side
+    ]
+
+
+def is_held_in(person: Person, percent: int = 4) -> bool:
+    """Whether this photograph is kept for choosing between models; the same in every run."""
+    digest = hashlib.sha256(person.image.name.encode()).digest()
+    return digest[0] * 100 < percent * 256
+
+
+def count_by_source(people: Iterable[Person]) -> dict[str, int]:
+    """Number of people per source, most first."""
+    counts: dict[str, int] = {}
+    for person in people:
+        counts[person.source] = counts.get(person.source, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _labels(path: Path) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    try:
+        content = json.loads(path.read_text())
+        images = {image["id"]: image for image in content["images"]}
+        return [(images[label["image_id"]], label) for label in content["annotations"]]
+    except FileNotFoundError as error:
+        raise InputError(f"expected a COCO annotation file, found none at {path}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected COCO images and annotations, got {error!r}") from error
+
+
+def _triplets(values: FloatArray, path: Path) -> FloatArray:
+    if values.size != _K * 3:
+        raise InputError(f"{path}: expected {_K} keypoints per person, got {values.size / 3:g}")
+    return values.reshape(_K, 3)
+
+
+def _xyxy(xywh: Iterable[float]) -> FloatArray:
+    x, y, width, height = xywh
+    return np.array([x, y, x + width, y + height], np.float32)
+
+
+def _no_guess() -> FloatArray:
+    return np.full((_K, 3), [np.nan, np.nan, 0], np.float32)
+
+
+def _with_guess(person: Person, guess: FloatArray) -> Person:
+    return Person(
+        person.image, person.source, person.xyxy, person.keypoints, person.visibility, guess
+    )

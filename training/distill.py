@@ -1,0 +1,205 @@
+"""Crops and what the teachers say of them, computed once and kept on disk.
+
+Asking two teachers for eight views costs a tenth of a second a crop, and a frozen backbone's
+features another tenth of that while training: a network that learns from a kept crop ten times
+pays once. A cache is a folder:
+
+    plan.json      what it holds: one line of numbers per crop, drawn before anything is computed
+    crops.npy      (n, H, W, 3) uint8 BGR
+    targets.npy    (n, K, h, w) uint8, the teachers' mean heatmap times 255
+    hand.npy       (n, K, 3) float32: crop x, y, COCO visibility; hand labels only
+    done.npy       (n,) bool; a cache that was interrupted goes on where it stopped
+    features_*.npy float16, what a frozen backbone made of the crops (see `remember_features`)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pose import affine
+from pose.errors import InputError
+from pose.skeleton import COCO_17
+from training.augment import Camera, Geometry, crop_affine, photographed
+from training.coco_dataset import Person, is_held_in
+from training.progress import Progress
+from training.teacher import PoseTeacher
+
+log = logging.getLogger(__name__)
+SIZE_WH = (192, 256)
+SQUASHED = frozenset({"coco_stretched", "offices", "walks"})
+DISTILL_GEOMETRY = Geometry(
+    padding=1.25,
+    scale=(0.8, 1.2),
+    rotation_deg=30,
+    rotation_chance=0.4,
+    shift=0.06,
+    half_body_chance=0.15,
+)
+DISTILL_CAMERA = Camera(colour=0.12, gamma=0.2, blur_chance=0.1, noise_chance=0.1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cache:
+    """An open cache; arrays are memory-mapped."""
+
+    folder: Path
+    crops: np.ndarray
+    targets: np.ndarray
+    hand: np.ndarray
+    done: np.ndarray
+    held_in: np.ndarray
+    sources: tuple[str, ...]
+
+    def features(self) -> list[np.ndarray]:
+        """Memory-mapped features by level, finest first; empty if none were kept."""
+        return [np.load(path, mmap_mode="r") for path in sorted(self.folder.glob("features_?.npy"))]
+
+
+def choose(
+    people: Sequence[Person], per_source: Mapping[str, int], default: int, seed: int
+) -> list[Person]:
+    """Draw people, so that no source drowns the others; the order is mixed.
+
+    Args:
+        people: Everybody.
+        per_source: Most crops from a source; more than it has people: several crops of each.
+        default: The same for sources not named.
+        seed: Of the draw.
+    """
+    rng = np.random.default_rng(seed)
+    by_source: dict[str, list[Person]] = {}
+    for person in people:
+        by_source.setdefault(person.source, []).append(person)
+    chosen: list[Person] = []
+    for source, members in sorted(by_source.items()):
+        wanted = per_source.get(source, default)
+        rounds = [rng.permutation(len(members)) for _ in range(-(-wanted // len(members)))]
+        order = np.concatenate(rounds)[:wanted] if rounds else np.zeros(0, int)
+        chosen += [members[i] for i in order]
+    return [chosen[i] for i in rng.permutation(len(chosen))]
+
+
+def open_cache(folder: Path) -> Cache:
+    """Open what `build_cache` made; InputError if there is none."""
+    try:
+        plan = json.loads((folder / "plan.json").read_text())
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r+")
+            for name in ("crops", "targets", "hand", "done")
+        }
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: expected a cache of crops, got {error}") from error
+    return Cache(
+        folder,
+        **arrays,
+        held_in=np.array([row["held_in"] for row in plan], bool),
+        sources=tuple(row["source"] for row in plan),
+    )
+
+
+def build_cache(
+    folder: Path, people: Sequence[Person], teachers: Sequence[Path], views: int, workers: int
+) -> Cache:
+    """Cut everybody out and ask the teachers; goes on where an earlier call stopped.
+
+    Args:
+        folder: Made if missing. The same people must be passed to go on.
+        people: One crop each, in this order.
+        teachers: ONNX files.
+        views: Moved views beside the crop itself.
+        workers: Crops that are worked on at once.
+    """
+    if not (folder / "plan.json").exists():
+        _allocate(folder, people)
+    cache = open_cache(folder)
+    if len(cache.done) != len(people):
+        raise InputError(f"{folder} holds {len(cache.done)} crops, {len(people)} asked; remove it")
+    left = np.flatnonzero(~cache.done)
+    work = partial(_fill, cache, people, PoseTeacher(teachers, views))
+    with Progress("crops and targets", total=len(people), done=len(people) - len(left)) as bar:
+        with ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(work, left):
+                bar.advance()
+    return cache
+
+
+def _allocate(folder: Path, people: Sequence[Person]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    count, keypoints = len(people), len(COCO_17)
+    width, height = SIZE_WH
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+        "crops": ((count, height, width, 3), np.uint8),
+        "targets": ((count, keypoints, height // 4, width // 4), np.uint8),
+        "hand": ((count, keypoints, 3), np.float32),
+        "done": ((count,), np.bool_),
+    }
+    for name, (shape, kind) in shapes.items():
+        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, shape).flush()
+    rows = [{"held_in": is_held_in(p), "source": p.source, "file": p.image.name} for p in people]
+    (folder / "plan.json").write_text(json.dumps(rows))
+
+
+def _fill(cache: Cache, people: Sequence[Person], teacher: PoseTeacher, index: int) -> None:
+    rng = np.random.default_rng([7, int(index)])
+    person = people[index]
+    photograph = cv2.imread(str(person.image), cv2.IMREAD_COLOR)
+    if photograph is None:
+        raise InputError(f"expected a photograph at {person.image}, could not read one")
+    known = np.where(np.isfinite(person.keypoints), person.keypoints, person.guess[:, :2])
+    drawn_out = 1.0
+    if person.source in SQUASHED:
+        drawn_out = 4 / 3 if rng.random() < 0.75 else 3 / 4
+    to_crop = crop_affine(rng, person.xyxy, known, SIZE_WH, DISTILL_GEOMETRY, drawn_out)
+    crop = np.asarray(cv2.warpAffine(photograph, to_crop, SIZE_WH), np.uint8)
+    maps = teacher.heatmaps(crop, rng)
+    cache.targets[index] = (maps.clip(0, 1) * 255).round().astype(np.uint8)
+    cache.crops[index] = photographed(rng, crop, DISTILL_CAMERA)
+    cache.hand[index, :, :2] = affine.apply(to_crop, person.keypoints[None])[0]
+    cache.hand[index, :, 2] = person.visibility
+    cache.done[index] = True
+
+
+def remember_features(
+    cache: Cache, forward: Callable[[np.ndarray], list[np.ndarray]], batch: int = 8
+) -> list[np.ndarray]:
+    """Run a frozen backbone over all crops once, and keep its answers as float16.
+
+    Args:
+        cache: A finished cache.
+        forward: (N, H, W, 3) uint8 BGR -> features by level, each (N, C, h, w).
+        batch: Crops per call.
+    """
+    count = len(cache.crops)
+    mark = cache.folder / "features_done.txt"
+    start = int(mark.read_text()) if mark.exists() else 0
+    files: list[np.ndarray] = cache.features() and [
+        np.load(path, mmap_mode="r+") for path in sorted(cache.folder.glob("features_?.npy"))
+    ]
+    with Progress("features", total=count, done=start) as bar:
+        for first in range(start, count, batch):
+            answer = forward(cache.crops[first : first + batch])
+            if not files:
+                files = [
+                    np.lib.format.open_memmap(
+                        cache.folder / f"features_{level}.npy",
+                        "w+",
+                        np.float16,
+                        (count, *values.shape[1:]),
+                    )
+                    for level, values in enumerate(answer)
+                ]
+            for kept, values in zip(files, answer, strict=True):
+                kept[first : first + batch] = values
+            mark.write_text(str(first + len(answer[0])))
+            bar.advance(len(answer[0]))
+    return cache.features()
