@@ -85,8 +85,9 @@ def decode_quarter(values: FloatArray, peak: float = 1.0) -> tuple[FloatArray, F
     maps, shape = _flat(values)
     x, y, best = _highest(maps)
     m, (height, width) = np.arange(len(maps)), shape[2:]
-    slope_x = maps[m, y, np.minimum(x + 1, width - 1)] - maps[m, y, np.maximum(x - 1, 0)]
-    slope_y = maps[m, np.minimum(y + 1, height - 1), x] - maps[m, np.maximum(y - 1, 0), x]
+    with np.errstate(invalid="ignore"):  # a half-precision network overflows: inf - inf
+        slope_x = maps[m, y, np.minimum(x + 1, width - 1)] - maps[m, y, np.maximum(x - 1, 0)]
+        slope_y = maps[m, np.minimum(y + 1, height - 1), x] - maps[m, np.maximum(y - 1, 0), x]
     slope_x[(x == 0) | (x == width - 1)] = 0
     slope_y[(y == 0) | (y == height - 1)] = 0
     points = np.stack([x + 0.25 * np.sign(slope_x), y + 0.25 * np.sign(slope_y)], axis=1)
@@ -112,9 +113,10 @@ def decode_cpn(values: FloatArray, peak: float = 1.0) -> tuple[FloatArray, Float
     height, width = shape[2:]
     pad = _CPN_KERNEL // 2
     down, across = _blur_matrix(height, pad, _CPN_KERNEL), _blur_matrix(width, pad, _CPN_KERNEL)
-    # A blur is linear along each axis, so two products blur all maps at once.
-    blurred = down @ (maps.reshape(-1, width) @ across.T).reshape(-1, height, width + 2 * pad)
-    first_x, first_y, _ = _highest(blurred)
+    with np.errstate(invalid="ignore"):  # a half-precision network overflows: inf * 0
+        # A blur is linear along each axis, so two products blur all maps at once.
+        blurred = down @ (maps.reshape(-1, width) @ across.T).reshape(-1, height, width + 2 * pad)
+    first_x, first_y, top = _highest(blurred)
     blurred[np.arange(len(maps)), first_y, first_x] = 0
     second_x, second_y, _ = _highest(blurred)
     first = np.stack([first_x, first_y], axis=1) - pad
@@ -126,7 +128,7 @@ def decode_cpn(values: FloatArray, peak: float = 1.0) -> tuple[FloatArray, Float
     points = np.clip(first + 0.25 * step, 0, [width - 1, height - 1])
     near_x, near_y = np.rint(points).astype(np.int64).T
     score = maps[np.arange(len(maps)), near_y, near_x] / np.float32(peak)
-    highest = maps.max(axis=(1, 2), initial=-np.inf)
+    highest = np.where(np.isnan(top), top, maps.max(axis=(1, 2)))
     return _answer(points + 0.5, highest, score, shape)
 
 
@@ -198,9 +200,9 @@ def _blurred_around(maps: FloatArray, x: IntArray, y: IntArray, best: FloatArray
     taps = cv2.getGaussianKernel(_DARK_KERNEL, 0, cv2.CV_32F).ravel()
     side = 2 * _DARK_REACH + 1
     blur = np.stack([np.pad(taps, (i, side - 1 - i)) for i in range(side)])  # (5, 15)
-    scaled = window / np.where(best > 0, best, 1)[:, None, None]
-    floor = np.float32(1e-10)
-    blurred: FloatArray = np.maximum(blur @ scaled @ blur.T, floor)
+    with np.errstate(invalid="ignore"):  # a half-precision network overflows: inf / inf
+        scaled = window / np.where(best > 0, best, 1)[:, None, None]
+        blurred: FloatArray = np.clip(blur @ scaled @ blur.T, np.float32(1e-10), np.float32(1))
     return blurred
 
 

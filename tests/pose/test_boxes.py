@@ -85,7 +85,7 @@ def test_nms(xyxy: FloatArray, scores: list[float], expected: list[int]) -> None
 
 @pytest.mark.parametrize("threshold", [0.0, 0.31, 0.62])
 def test_nms_keeps_what_opencv_keeps(rng: np.random.Generator, threshold: float) -> None:
-    xyxy, scores = _some(rng, 60), rng.permutation(60).astype(np.float32) / 60 + 0.01
+    xyxy, scores = _some(rng, 60), (rng.permutation(60) / 60 + 0.01).astype(np.float32)
     xywh = boxes.xywh_from_xyxy(xyxy).tolist()
 
     kept = boxes.nms(xyxy, scores, threshold)
@@ -113,12 +113,9 @@ def test_nms_leaves_no_two_alike_and_drops_none_without_reason(
 def test_soft_nms_of_nobody_is_nobody() -> None:
     kept, scores = boxes.soft_nms(EMPTY, np.zeros(0, np.float32))
 
-    assert (kept.shape, kept.dtype, scores.shape, scores.dtype) == (
-        (0,),
-        np.int64,
-        (0,),
-        np.float32,
-    )
+    assert kept.shape == scores.shape == (0,)
+    assert kept.dtype == np.int64
+    assert scores.dtype == np.float32
 
 
 def test_soft_nms_lowers_and_drops_what_opencv_does(rng: np.random.Generator) -> None:

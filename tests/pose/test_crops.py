@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pose import affine, crops
-from pose.card import ModelCard
+from pose.card import Channels, ModelCard
 from pose.types import Boxes, ByteArray
 
 POSE = ModelCard("pose", "pose", "tiny", (192, 256), "heatmap_dark", skeleton="coco_17")
@@ -86,7 +86,7 @@ def test_a_box_without_size_gives_a_crop_all_the_same(rng: np.random.Generator) 
 
 @pytest.mark.parametrize("channels", ["rgb", "bgr"])
 def test_to_batch_subtracts_the_mean_and_divides_by_std(
-    rng: np.random.Generator, channels: str
+    rng: np.random.Generator, channels: Channels
 ) -> None:
     images = rng.integers(0, 256, (3, 8, 6, 3), dtype=np.uint8)
     before = images.copy()
