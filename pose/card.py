@@ -6,6 +6,7 @@ It travels inside the file (ONNX `metadata_props`, the header of an engine), as 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Literal
@@ -102,6 +103,13 @@ class ModelCard:
             raise ModelFileError(
                 f"{source}: the card has unknown fields {unknown}; update this program"
             )
+        for known in fields(cls):
+            expected = _KINDS.get(str(known.type))
+            value = values.get(known.name)
+            if known.name in values and expected and not _is(value, expected):
+                raise ModelFileError(
+                    f"{source}: {known.name} must be {known.type}, got {value!r}; mend the card"
+                )
         for key in ("input_size_wh", "mean", "std"):
             if key in values:
                 values[key] = _numbers(
@@ -118,18 +126,33 @@ class ModelCard:
                 f"{source}: expected task pose or person and channels rgb or bgr, "
                 f"got {card.task!r}, {card.channels!r}"
             )
-        if min(card.input_size_wh) < 1 or min(card.std) <= 0 or card.heatmap_peak <= 0:
+        if min(card.input_size_wh) < 1 or min(card.std) <= 0 or not card.heatmap_peak > 0:
             raise ModelFileError(
                 f"{source}: input size, std and heatmap peak must be positive; mend the card"
             )
         return card
 
 
+# The annotations that JSON can break, by their text.
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "bool": (bool,),
+    "float": (int, float),
+    "Mapping[str, str]": (dict,),
+    "Mapping[str, float]": (dict,),
+}
+
+
+def _is(value: object, kinds: tuple[type, ...]) -> bool:
+    """Whether JSON gave one of these kinds; Python counts true and false as int."""
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
 def _numbers(values: object, count: int, what: str) -> tuple[float, ...]:
     if (
         not isinstance(values, list)
         or len(values) != count
-        or not all(isinstance(v, int | float) for v in values)
+        or not all(_is(v, (int, float)) and math.isfinite(v) for v in values)
     ):
         raise ModelFileError(f"{what} must be {count} numbers, got {values!r}")
     return tuple(values)

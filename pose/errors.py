@@ -20,12 +20,18 @@ from typing import ClassVar
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
-_SECRET_IN_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@]*@")
+# A password typed by hand may hold "/", ":" and "@" unescaped: with a colon, all up to the last @.
+_LOGIN_IN_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^/\s:]*:\S*@|[^/\s]*@)")
+_SECRET_IN_QUERY = re.compile(
+    r"(?P<key>[?&;](?:user|username|usr|login|pass|password|passwd|pwd|token|auth|key|api_?key|secret)=)"
+    r"[^&;#\s'\"]+",
+    re.IGNORECASE,
+)
 
 
 def masked(text: str) -> str:
-    """Hide the user and password of every URL in a text: `rtsp://***@host/path`."""
-    return _SECRET_IN_URL.sub(r"\g<scheme>***@", text)
+    """Hide user and password of every URL in a text: `rtsp://***@host/path?password=***`."""
+    return _SECRET_IN_QUERY.sub(r"\g<key>***", _LOGIN_IN_URL.sub(r"\g<scheme>***@", text))
 
 
 class PoseAppError(Exception):
