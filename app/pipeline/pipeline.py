@@ -10,8 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
+from itertools import islice
 from typing import Protocol
+
+from typing_extensions import Self
 
 from app.pipeline.channel import AbortedError, Channel
 from app.pipeline.door import Door
@@ -25,8 +28,15 @@ _log = logging.getLogger(__name__)
 READ = "read"
 
 
-class FrameSource(AbstractContextManager["FrameSource"], Protocol):
-    """What the pipeline asks of a source: open it, take frames in order, close it."""
+class FrameSource(Protocol):
+    """What the pipeline asks of a source: open it, take frames in order, close it.
+
+    A source that can wait for long has a method `stop` too, which ends the wait from outside.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -39,6 +49,7 @@ class Pipeline:
         groups: One thread per group; its stages run one after the other.
         live: Drop at the door and keep few frames inside, instead of making the source wait.
         strip_length: Frames that travel together; 1 where somebody waits for the picture.
+        max_frames: Read no more than this many frames; None reads them all.
         capacity: Strips that may wait between two groups.
         max_in_flight: Strips that may be worked on at once, in live mode.
         stuck_after_s: A stage that works longer than this on one strip is given up.
@@ -53,6 +64,7 @@ class Pipeline:
         *,
         live: bool = False,
         strip_length: int = 1,
+        max_frames: int | None = None,
         capacity: int = 1,
         max_in_flight: int = 2,
         stuck_after_s: float = 120.0,
@@ -65,6 +77,7 @@ class Pipeline:
         self._source = source
         self._live = live
         self._strip_length = strip_length
+        self._max_frames = max_frames
         self._stuck_after_s = stuck_after_s
         self._join_within_s = join_within_s
         self._door = (
@@ -144,6 +157,7 @@ class Pipeline:
             self._stopping = True
             self._changed.notify_all()
             started = self._started
+        self._interrupt_source()
         if not started or threading.current_thread() in self._threads:
             return
         if not self._wait(self._join_within_s):
@@ -199,7 +213,7 @@ class Pipeline:
         clock = self.meter.clock
         frames: list[Frame] = []
         spent_s, since_s = 0.0, clock()
-        for frame in source:
+        for frame in islice(source, self._max_frames):
             now_s = clock()
             spent_s += now_s - since_s
             self.meter.came_in()
@@ -261,9 +275,15 @@ class Pipeline:
                 self._error = error
             self._changed.notify_all()
         if not first:
-            _log.info("after the first error, also: %s: %s", type(error).__name__, error)
+            _log.debug("after the first error, also: %s: %s", type(error).__name__, error)
         for way in self._ways:
             way.abort()
+        self._interrupt_source()
+
+    def _interrupt_source(self) -> None:
+        interrupt = getattr(self._source, "stop", None)
+        if interrupt is not None:
+            interrupt()
 
     def _wait(self, seconds: float | None) -> bool:
         """Wait until every thread has ended; False if the time was not enough."""

@@ -75,7 +75,7 @@ def test_the_first_error_wins_and_the_second_is_only_logged(
             pipeline_failed.set()
 
     groups = [[Stage("early", fail_first)], [Stage("late", fail_second)]]
-    with caplog.at_level("INFO"), pytest.raises(StepError, match="first"):
+    with caplog.at_level("DEBUG"), pytest.raises(StepError, match="first"):
         Pipeline(ScriptedSource(5), groups).run(tick, tick_s=0.005)
 
     assert "second" in caplog.text
@@ -398,6 +398,50 @@ def test_stop_may_be_called_by_anybody_any_number_of_times(live: bool) -> None:
     pipeline.join()
 
     assert pipeline.meter.reading().in_flight == 0
+
+
+@pytest.mark.parametrize("end", ["stop", "error"])
+def test_a_source_that_waits_is_woken(end: str) -> None:
+    """A camera may be lost when the user presses stop."""
+
+    class WaitingSource(ScriptedSource):
+        def __init__(self) -> None:
+            super().__init__(10**9, self._wait)
+            self.woken = threading.Event()
+
+        def _wait(self, index: int) -> None:
+            if index > 0:
+                waiting.set()
+                assert self.woken.wait(PATIENCE_S)
+
+        def stop(self) -> None:
+            self.woken.set()
+
+    def fail(strip: Strip) -> Strip:
+        assert waiting.wait(PATIENCE_S)
+        raise StepError
+
+    waiting = threading.Event()
+    if end == "error":
+        with pytest.raises(StepError):
+            Pipeline(WaitingSource(), [[Stage("fail", fail)]]).run()
+        return
+    pipeline = Pipeline(WaitingSource(), stages("first"))
+    pipeline.start()
+    assert waiting.wait(PATIENCE_S)
+    pipeline.stop()
+    pipeline.join()
+
+    assert pipeline.meter.reading().in_flight == 0
+
+
+@pytest.mark.parametrize("most", [0, 1, 5, 6, 100])
+def test_no_more_frames_are_read_than_asked_for(most: int) -> None:
+    source, sink = ScriptedSource(20), Recorder()
+
+    Pipeline(source, [[Stage("write", sink)]], strip_length=4, max_frames=most).run()
+
+    assert source.given == len(sink.indices) == min(most, 20)
 
 
 def test_stop_before_the_start_gives_an_empty_run() -> None:
