@@ -67,8 +67,8 @@ def crop_affine(
     Returns:
         (2, 3) float32, photograph pixel -> crop pixel.
     """
-    box = _half_body(rng, keypoints, geometry)
-    box = xyxy if box is None else box
+    half = _half_body(rng, keypoints, geometry)
+    box = xyxy if half is None else half
     aspect = size_wh[0] / size_wh[1] / drawn_out * geometry.stretch ** rng.uniform(-1, 1)
     padding = geometry.padding * rng.uniform(*geometry.scale)
     wide = boxes.widen(box[None], aspect, padding)
@@ -76,9 +76,9 @@ def crop_affine(
     move = (rng.uniform(-1, 1, (1, 2)) * geometry.shift * sides).astype(np.float32)
     turned = rng.random() < geometry.rotation_chance
     angle = rng.uniform(-1, 1) * geometry.rotation_deg if turned else 0.0
-    return affine.box_to_crop(wide + np.tile(move, (1, 2)), size_wh, np.array([angle], np.float32))[
-        0
-    ]
+    drawn = (wide + np.tile(move, (1, 2))).astype(np.float32)
+    to_crop: FloatArray = affine.box_to_crop(drawn, size_wh, np.array([angle], np.float32))[0]
+    return to_crop
 
 
 def _half_body(

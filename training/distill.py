@@ -9,7 +9,8 @@ pays once. A cache is a folder:
     targets.npy    (n, K, h, w) uint8, the teachers' mean heatmap times 255
     hand.npy       (n, K, 3) float32: crop x, y, COCO visibility; hand labels only
     done.npy       (n,) bool; a cache that was interrupted goes on where it stopped
-    features_*.npy float16, what a frozen backbone made of the crops (see `remember_features`)
+    pyramid_*.npy  float16, what a frozen backbone made of the crops (see `remember_features`);
+    early_*.npy    the same from an earlier place in it
 """
 
 from __future__ import annotations
@@ -60,9 +61,17 @@ class Cache:
     held_in: np.ndarray
     sources: tuple[str, ...]
 
-    def features(self) -> list[np.ndarray]:
-        """Memory-mapped features by level, finest first; empty if none were kept."""
-        return [np.load(path, mmap_mode="r") for path in sorted(self.folder.glob("features_?.npy"))]
+    def features(self, place: str) -> list[np.ndarray]:
+        """Memory-mapped features by level, finest first; InputError if none were kept."""
+        paths = sorted(self.folder.glob(f"{place}_?.npy"))
+        if not paths:
+            raise InputError(f"{self.folder} holds no {place} features; compute them first")
+        return [np.load(path, mmap_mode="r") for path in paths]
+
+    def features_ready(self, place: str) -> int:
+        """How many crops, from the first, have their features."""
+        mark = self.folder / f"{place}_done.txt"
+        return int(mark.read_text()) if mark.exists() else 0
 
 
 def choose(
@@ -170,36 +179,35 @@ def _fill(cache: Cache, people: Sequence[Person], teacher: PoseTeacher, index: i
 
 
 def remember_features(
-    cache: Cache, forward: Callable[[np.ndarray], list[np.ndarray]], batch: int = 8
-) -> list[np.ndarray]:
+    cache: Cache, place: str, forward: Callable[[np.ndarray], list[np.ndarray]], batch: int = 8
+) -> None:
     """Run a frozen backbone over all crops once, and keep its answers as float16.
 
+    Stops at the first crop that is not finished; called again, it goes on from there.
+
     Args:
-        cache: A finished cache.
+        cache: Where to keep them.
+        place: Name of the place in the network.
         forward: (N, H, W, 3) uint8 BGR -> features by level, each (N, C, h, w).
         batch: Crops per call.
     """
-    count = len(cache.crops)
-    mark = cache.folder / "features_done.txt"
-    start = int(mark.read_text()) if mark.exists() else 0
-    files: list[np.ndarray] = cache.features() and [
-        np.load(path, mmap_mode="r+") for path in sorted(cache.folder.glob("features_?.npy"))
-    ]
-    with Progress("features", total=count, done=start) as bar:
+    unfinished = np.flatnonzero(~cache.done)
+    count = int(unfinished[0]) if len(unfinished) else len(cache.done)
+    start = cache.features_ready(place)
+    paths = sorted(cache.folder.glob(f"{place}_?.npy"))
+    files = [np.load(path, mmap_mode="r+") for path in paths]
+    with Progress(f"{place} features", total=count, done=start) as bar:
         for first in range(start, count, batch):
-            answer = forward(cache.crops[first : first + batch])
+            answer = forward(cache.crops[first : min(first + batch, count)])
             if not files:
-                files = [
-                    np.lib.format.open_memmap(
-                        cache.folder / f"features_{level}.npy",
-                        "w+",
-                        np.float16,
-                        (count, *values.shape[1:]),
-                    )
-                    for level, values in enumerate(answer)
-                ]
+                files = [_open_level(cache, place, n, x.shape[1:]) for n, x in enumerate(answer)]
+            last = first + len(answer[0])
             for kept, values in zip(files, answer, strict=True):
-                kept[first : first + batch] = values
-            mark.write_text(str(first + len(answer[0])))
-            bar.advance(len(answer[0]))
-    return cache.features()
+                kept[first:last] = values
+            (cache.folder / f"{place}_done.txt").write_text(str(last))
+            bar.advance(last - first)
+
+
+def _open_level(cache: Cache, place: str, level: int, shape: tuple[int, ...]) -> np.ndarray:
+    path = cache.folder / f"{place}_{level}.npy"
+    return np.lib.format.open_memmap(path, "w+", np.float16, (len(cache.done), *shape))

@@ -47,8 +47,10 @@ def _separable(inputs: int, outputs: int, stride: int = 1, relu: bool = True) ->
 def _shuffled(x: Tensor) -> Tensor:
     """Interleave the two halves of the channels (ShuffleNet, Zhang et al., CVPR 2018)."""
     _, channels, height, width = x.shape
-    return x.view(-1, 2, channels // 2, height, width).transpose(1, 2).reshape(
-        -1, channels, height, width
+    return (
+        x.view(-1, 2, channels // 2, height, width)
+        .transpose(1, 2)
+        .reshape(-1, channels, height, width)
     )
 
 
@@ -147,12 +149,11 @@ class LiteHrnet(nn.Module):
             )
         )
         self.stages = nn.ModuleList(
-            nn.ModuleList(ExchangeModule(widths[:branches], config.units) for _ in range(count))
+            nn.Sequential(*(ExchangeModule(widths[:branches], config.units) for _ in range(count)))
             for branches, count in zip((2, 3, 4), config.modules, strict=True)
         )
         self.pyramid = nn.ModuleList(
-            _separable(width, out)
-            for width, out in zip(widths, self.out_channels, strict=True)
+            _separable(width, out) for width, out in zip(widths, self.out_channels, strict=True)
         )
 
     @property
@@ -168,15 +169,13 @@ class LiteHrnet(nn.Module):
         for stage, branches in zip(self.stages[:2], (2, 3), strict=True):
             if branches > len(maps):
                 maps = [*maps, self.transitions[branches - 1](maps[-1])]
-            for module in stage:  # type: ignore[union-attr]
-                maps = module(maps)
+            maps = stage(maps)
         return maps
 
     def late(self, maps: list[Tensor]) -> list[Tensor]:
         """The answer of `early` -> the pyramid, finest first."""
         maps = [*maps, self.transitions[3](maps[-1])]
-        for module in self.stages[2]:  # type: ignore[union-attr]
-            maps = module(maps)
+        maps = self.stages[2](maps)
         pyramid = [self.pyramid[3](maps[3])]
         for level in (2, 1, 0):
             above = F.interpolate(
@@ -197,7 +196,8 @@ class LiteHrnet(nn.Module):
         yield from _convolutions(self.stem.conv, self.stem.left, self.stem.expand, self.stem.right)
         previous: ExchangeModule | None = None
         for stage in self.stages:
-            for module in stage:  # type: ignore[union-attr]
+            for module in stage.children():
+                assert isinstance(module, ExchangeModule)
                 for branch, units in enumerate(module.branches):
                     fresh = previous is None or branch >= len(previous.branches)
                     if fresh:

@@ -1,0 +1,68 @@
+"""Recipes: whole trainings by name, and what may be changed about each from the command line."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from pose.errors import UsageError
+
+# name -> "module:function"; each function takes a Config and returns the path of its weights.
+RECIPES: Mapping[str, str] = {
+    "pose-base": "training.pose_recipe:train",
+    "person-320": "training.person_recipe:train",
+    "cpn50-256x192": "training.cpn_recipe:train_256x192",
+    "cpn50-384x288": "training.cpn_recipe:train_384x288",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a network: `main.py train --recipe pose-base --data ../shared/data`.
+
+    A run that was stopped goes on when the same command is given again.
+    """
+
+    recipe: Annotated[str, tyro.conf.arg(metavar="|".join(RECIPES))] = "pose-base"
+    """Which training."""
+    data: Path = Path("../shared/data")
+    """Folder with `people/` (photographs, COCO annotations) and `teachers/` (ONNX networks)."""
+    annotations: Path | None = None
+    """COCO keypoints file to learn from instead of the folder's own."""
+    images: Path | None = None
+    """Folder that the annotations' file names start from."""
+    init: Path | None = None
+    """Weights to start from (.safetensors of a backbone, or a checkpoint of ours)."""
+    run_dir: Path | None = None
+    """Where checkpoints and logs go; runs/RECIPE if not given."""
+    steps: int = 0
+    """Optimiser steps of each phase; 0 takes the recipe's."""
+    batch: int = 0
+    """Pictures per step; 0 takes the recipe's."""
+    rate: float = 0.0
+    """Highest learning rate; 0 takes the recipe's."""
+    workers: int = 2
+    """Processes or threads that prepare pictures."""
+    threads: int = 0
+    """Threads of torch on the CPU; 0 leaves it to torch."""
+    device: str = "auto"
+    """`cpu`, `cuda`, or `auto`: a GPU where there is one."""
+
+    @property
+    def folder(self) -> Path:
+        """Where this run lives."""
+        return self.run_dir or Path("runs") / self.recipe
+
+
+def recipe_named(name: str) -> Callable[[Config], Path]:
+    """Import the recipe's module; UsageError names the known ones."""
+    if name not in RECIPES:
+        raise UsageError(f"expected a recipe of {', '.join(RECIPES)}, got {name!r}")
+    module, _, function = RECIPES[name].partition(":")
+    found: Callable[[Config], Path] = getattr(importlib.import_module(module), function)
+    return found
