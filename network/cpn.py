@@ -7,9 +7,8 @@ top-down pyramid takes the place of GlobalNet's laterals and merges.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -107,28 +106,3 @@ class LiteCpn(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         refined: Tensor = self.refine_net(self.backbone(image))
         return refined
-
-
-def config_to_json(network: Cpn | LiteCpn) -> dict[str, Any]:
-    """The network's family and configuration, ready for JSON."""
-    family = "cpn" if isinstance(network, Cpn) else "lite_cpn"
-    return {"family": family, **asdict(network.config)}
-
-
-def from_config(values: Mapping[str, Any]) -> Cpn | LiteCpn:
-    """Build the network that `config_to_json` described; weights are not loaded."""
-    rest = {key: value for key, value in values.items() if key != "family"}
-    if values["family"] == "cpn":
-        return Cpn(
-            CpnConfig(
-                ResnetConfig(**rest["backbone"]),
-                GlobalNetConfig(**rest["global_net"]),
-                RefineNetConfig(**_tuples(rest["refine_net"])),
-            )
-        )
-    backbone = LiteHrnetConfig(**_tuples(rest.pop("backbone")))
-    return LiteCpn(LiteCpnConfig(backbone=backbone, **rest))
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}

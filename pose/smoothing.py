@@ -28,7 +28,7 @@ class OneEuro:
 
         Args:
             min_cutoff_hz: Cutoff at rest; lower is steadier and later.
-            beta: Cutoff gained per pixel / second of speed; higher follows faster.
+            beta: Cutoff gained per unit / second of speed; higher follows faster.
             derivative_cutoff_hz: Cutoff for the speed itself.
             max_gap_s: After a longer silence the past is forgotten.
 
@@ -48,7 +48,7 @@ class OneEuro:
         self._smooth = np.zeros((0, 2))  # NaN where a keypoint has no past
         self._speed = np.zeros((0, 2))  # pixels / second
 
-    def __call__(self, values: FloatArray, time_s: float) -> FloatArray:
+    def __call__(self, values: FloatArray, time_s: float, unit_px: float = 1.0) -> FloatArray:
         """Smooth one more sample.
 
         Args:
@@ -56,6 +56,8 @@ class OneEuro:
                 start anew.
             time_s: Time of the sample; everything starts anew where it does not advance (a clip
                 that begins again) or a gap is too long.
+            unit_px: Pixels that `beta` calls one unit; with the person's size near and far people
+                are smoothed alike.
 
         Returns:
             (K, 2) float32.
@@ -67,16 +69,16 @@ class OneEuro:
         if not 0 < gap_s <= self._max_gap_s or raw.shape != self._smooth.shape:
             self._smooth, self._speed = raw, np.zeros_like(raw)
         else:
-            self._advance(raw, gap_s)
+            self._advance(raw, gap_s, unit_px)
         return self._smooth.astype(np.float32)
 
-    def _advance(self, raw: npt.NDArray[np.float64], gap_s: float) -> None:
+    def _advance(self, raw: npt.NDArray[np.float64], gap_s: float, unit_px: float) -> None:
         fresh = np.isnan(self._smooth)
         before = np.where(fresh, raw, self._smooth)
         speed = (raw - before) / gap_s
         weight = _weight(self._derivative_cutoff_hz, gap_s)
         self._speed = np.where(fresh, 0, weight * speed + (1 - weight) * self._speed)
-        cutoff_hz = self._min_cutoff_hz + self._beta * np.abs(self._speed)
+        cutoff_hz = self._min_cutoff_hz + self._beta * np.abs(self._speed) / unit_px
         share = _weight(cutoff_hz, gap_s)
         self._smooth = share * raw + (1 - share) * before
 

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from network import checkpoint
 from network.backbones.resnet import Resnet
-from network.cpn import Cpn, config_to_json
+from network.cpn import Cpn
+from network.described import describe
 from pose import heatmap
 from pose.card import ModelCard
 from pose.errors import InputError
-from training import checkpoint
 from training.coco_dataset import Person, is_held_in, read_people
 from training.loop import LoopConfig, run_loop
 from training.loss import cpn_losses
@@ -112,8 +113,8 @@ class CpnJob:
         return {"score": hits / max(known, 1), "joints": float(known)}
 
     def describe(self) -> dict[str, Any]:
-        """The network's configuration."""
-        return config_to_json(self._net)
+        """The network and its card."""
+        return {"network": describe(self._net), "card": self._card.to_json()}
 
 
 def train_256x192(config: Config) -> Path:

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from network.cpn import CpnOutput, LiteCpn, config_to_json
+from network.cpn import CpnOutput, LiteCpn
+from network.described import describe
 from pose import heatmap
 from pose.card import ModelCard
 from pose.crops import to_batch
@@ -182,8 +183,8 @@ class DistillJob:
         }
 
     def describe(self) -> dict[str, Any]:
-        """The network's configuration."""
-        return config_to_json(self._net)
+        """The network and its card."""
+        return {"network": describe(self._net), "card": self._card.to_json()}
 
 
 def _mirrored_maps(maps: np.ndarray) -> np.ndarray:

@@ -21,8 +21,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from network import checkpoint
 from pose.errors import InputError
-from training import checkpoint
 from training.progress import Progress
 from training.schedule import Schedule, cosine
 
@@ -51,7 +51,7 @@ class Job(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What is needed to build the network again; plain data, saved beside the weights."""
+        """`network` (`network.described.describe`) and `card` (JSON), saved beside the weights."""
         ...
 
 

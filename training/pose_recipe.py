@@ -21,12 +21,13 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from network import checkpoint
 from network.backbones.lite_hrnet import load_tinypose
 from network.cpn import LiteCpn
 from pose.card import ModelCard
 from pose.crops import to_batch
 from pose.errors import InputError
-from training import checkpoint, distill
+from training import distill
 from training.coco_dataset import count_by_source, read_people
 from training.distill_job import DistillConfig, DistillJob, Start
 from training.loop import LoopConfig, run_loop

@@ -27,7 +27,9 @@ class Reading:
         frames_in: Frames that came out of the source.
         frames_out: Frames that were finished.
         dropped: Frames that were given up, at the door or because the run was aborted.
-        people: People found, summed over the finished frames.
+        people_now: People in the latest finished frame.
+        people_most: The most in one frame.
+        people_ids: How many different people there were, by their ids.
         elapsed_s: From the first frame in to the last frame out.
         age_s: Median time from a frame's arrival to its end, over the latest frames.
         age_p99_s: 99th percentile of the same.
@@ -37,7 +39,9 @@ class Reading:
     frames_in: int = 0
     frames_out: int = 0
     dropped: int = 0
-    people: int = 0
+    people_now: int = 0
+    people_most: int = 0
+    people_ids: int = 0
     elapsed_s: float = 0.0
     age_s: float = 0.0
     age_p99_s: float = 0.0
@@ -64,7 +68,9 @@ class Meter:
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self.clock = clock
         self._lock = threading.Lock()
-        self._frames_in = self._frames_out = self._dropped = self._people = 0
+        self._frames_in = self._frames_out = self._dropped = 0
+        self._people_now = self._people_most = 0
+        self._ids: set[int] = set()
         self._first_in_s: float | None = None
         self._last_out_s = 0.0
         self._ages_s: deque[float] = deque(maxlen=AGES_KEPT)
@@ -95,7 +101,10 @@ class Meter:
         now_s = self.clock()
         with self._lock:
             self._frames_out += len(strip)
-            self._people += sum(len(tracks) for tracks in strip.tracks)
+            for tracks in strip.tracks:
+                self._people_now = len(tracks)
+                self._people_most = max(self._people_most, len(tracks))
+                self._ids.update(tracks.ids.tolist())
             self._last_out_s = now_s
             self._ages_s.append(now_s - strip.arrived_s)
 
@@ -113,7 +122,9 @@ class Meter:
                 frames_in=self._frames_in,
                 frames_out=self._frames_out,
                 dropped=self._dropped,
-                people=self._people,
+                people_now=self._people_now,
+                people_most=self._people_most,
+                people_ids=len(self._ids),
                 elapsed_s=self._last_out_s - (self._first_in_s or 0.0) if started else 0.0,
                 age_s=float(np.median(ages_s)),
                 age_p99_s=float(np.percentile(ages_s, 99)),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from network.backbones.resnet import ResnetConfig
-from network.cpn import Cpn, CpnConfig, LiteCpn, config_to_json, from_config
+from network.cpn import Cpn, CpnConfig, LiteCpn
+from network.described import build, describe
 from network.global_net import GlobalNetConfig
 from network.macs import cost
+from network.person_detector import PersonDetector
 from network.refine_net import RefineNetConfig
 from network.resize import enlarged
+from pose.errors import ModelFileError
 
 
 @pytest.mark.parametrize(
@@ -83,13 +87,29 @@ def test_a_network_is_built_again_from_its_json() -> None:
         global_net=GlobalNetConfig(merge="bias", resize="asymmetric"),
         refine_net=RefineNetConfig(shortcut="identity", resize="asymmetric"),
     )
-    for network in (Cpn(config), LiteCpn()):
-        text = json.dumps(config_to_json(network))
+    for network in (Cpn(config), LiteCpn(), PersonDetector()):
+        text = json.dumps(describe(network))
 
-        again = from_config(json.loads(text))
+        again = build(json.loads(text))
 
-        assert again.config == network.config
+        assert describe(again) == describe(network)
         assert list(again.state_dict()) == list(network.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({}, "expected a network of"),
+        ({"family": "vgg"}, "expected a network of"),
+        ({"family": "cpn"}, "does not fit"),
+        ({"family": "lite_cpn", "backbone": {"width": 3}}, "does not fit"),
+    ],
+)
+def test_a_description_that_means_nothing_is_refused(
+    description: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ModelFileError, match=message):
+        build(description)
 
 
 def test_identity_shortcuts_leave_the_projections_away() -> None:

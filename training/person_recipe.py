@@ -1,0 +1,35 @@
+"""The recipe `person-320`: RTMDet-nano's weights, fine-tuned as our centre detector.
+
+About 75 minutes on one core of a server CPU.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from training.loop import LoopConfig, run_loop
+from training.person_job import PersonJob, PersonTraining
+from training.recipes import Config
+from training.train import device_of
+
+LOOP = LoopConfig(
+    steps=1600,
+    rate=2e-4,
+    warmup_steps=100,
+    ema_decay=0.995,
+    clip_norm=10.0,
+    validate_every=200,
+    save_every=100,
+)
+
+
+def train(config: Config) -> Path:
+    """Fine-tune the person detector; returns the path of the final weights."""
+    training = PersonTraining()
+    if config.batch:
+        training = replace(training, batch=config.batch)
+    loop = replace(LOOP, steps=config.steps or LOOP.steps, rate=config.rate or LOOP.rate)
+    job = PersonJob(config.data, training)
+    job.network.to(device_of(config))
+    return run_loop(job, loop, config.folder)
