@@ -125,17 +125,18 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
                     losses = job.losses(batch)
                     loss = torch.stack(list(losses.values())).sum() / config.accumulate
                 loss.backward()  # type: ignore[no-untyped-call]
-            total = float(loss) * config.accumulate
+            said = {name: float(value.detach()) for name, value in losses.items()}
+            total = sum(said.values())
             if not math.isfinite(total):
                 raise InputError(f"the loss became {total} at step {step}; lower --rate and resume")
             nn.utils.clip_grad_norm_(trained, config.clip_norm)
             optimiser.step()
             _follow(ema, job.network, config.ema_decay, step)
             step += 1
-            progress.advance(note=" ".join(f"{k} {float(v):.5f}" for k, v in losses.items()))
+            progress.advance(note=" ".join(f"{k} {v:.5f}" for k, v in said.items()))
             if step % 20 == 0:
-                for name, value in losses.items():
-                    writer.add_scalar(f"loss/{name}", float(value), step)
+                for name, value in said.items():
+                    writer.add_scalar(f"loss/{name}", value, step)
                 writer.add_scalar("rate", optimiser.param_groups[0]["lr"], step)
             if step % config.validate_every == 0 or step == config.steps:
                 best = _look(job, ema, step, best, run_dir, writer)

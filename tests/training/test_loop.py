@@ -1,0 +1,130 @@
+"""The loop: it learns, goes on where it stopped, and keeps what was good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from network import checkpoint
+from pose.errors import InputError
+from training.loop import LoopConfig, run_loop
+
+
+class LineJob:
+    """Learns y = 3 x - 1 from points; validates on the line itself."""
+
+    def __init__(self, poison_at: int | None = None) -> None:
+        torch.manual_seed(0)
+        self.network: nn.Module = nn.Linear(1, 1)
+        self.seen = 0
+        self._poison_at = poison_at
+
+    def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
+        return [{"params": list(self.network.parameters()), "lr": rate}]
+
+    def batches(self, seed: int) -> Iterator[Tensor]:
+        draw = torch.Generator().manual_seed(seed)
+        for _ in range(7):
+            yield torch.rand(16, 1, generator=draw) * 2 - 1
+
+    def losses(self, batch: Tensor) -> dict[str, Tensor]:
+        self.seen += 1
+        loss = ((self.network(batch) - (3 * batch - 1)) ** 2).mean()
+        return {"square": loss * (float("nan") if self.seen == self._poison_at else 1)}
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        x = torch.linspace(-1, 1, 5)[:, None]
+        with torch.no_grad():
+            return {"score": -float(((network(x) - (3 * x - 1)) ** 2).mean())}
+
+    def describe(self) -> dict[str, Any]:
+        return {"network": {"family": "line"}, "card": "{}"}
+
+
+SHORT = LoopConfig(
+    steps=60, rate=0.1, warmup_steps=5, ema_decay=0.9, validate_every=20, save_every=15
+)
+
+
+def test_it_learns_and_the_best_weights_are_kept(tmp_path: Path) -> None:
+    job = LineJob()
+    before = job.validate(job.network)["score"]
+
+    final = run_loop(job, SHORT, tmp_path)
+
+    state = checkpoint.load(final)
+    assert state["figures"]["score"] > before / 50
+    assert checkpoint.load(tmp_path / "best.pt")["figures"]["score"] >= state["figures"]["score"]
+    assert state["describe"]["network"] == {"family": "line"}
+    assert list(tmp_path.glob("events.*"))
+
+
+def test_a_run_that_was_stopped_goes_on_and_is_not_repeated(tmp_path: Path) -> None:
+    stopped = LineJob(poison_at=40)
+    with pytest.raises(InputError, match="step 39"):
+        run_loop(stopped, SHORT, tmp_path)
+    assert checkpoint.load(tmp_path / "last.pt")["step"] == 30
+
+    again = LineJob()
+    run_loop(again, SHORT, tmp_path)
+
+    assert again.seen == 60 - 30
+    assert checkpoint.load(tmp_path / "last.pt")["step"] == 60
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_gradients_of_several_batches_make_one_step(tmp_path: Path) -> None:
+    job = LineJob()
+
+    run_loop(job, LoopConfig(steps=4, accumulate=3, rate=0.01, save_every=99), tmp_path)
+
+    assert job.seen == 12
+
+
+def test_frozen_parts_stay_as_they_are(tmp_path: Path) -> None:
+    class Frozen(LineJob):
+        def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
+            return [{"params": [self.network.weight], "lr": rate}]
+
+    job = Frozen()
+    bias = job.network.bias.clone()  # type: ignore[union-attr, operator]
+
+    run_loop(job, SHORT, tmp_path)
+
+    assert torch.equal(job.network.bias, bias)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04torn"])
+def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(
+    tmp_path: Path, content: bytes
+) -> None:
+    file = tmp_path / "x.pt"
+    file.write_bytes(content)
+
+    with pytest.raises(InputError) as caught:
+        checkpoint.load(file)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Canary:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    torch.save({"network": Canary()}, tmp_path / "evil.pt")
+
+    with pytest.raises(InputError):
+        checkpoint.load(tmp_path / "evil.pt")
+
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_missing_checkpoint_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found none"):
+        checkpoint.load(tmp_path / "none.pt")
