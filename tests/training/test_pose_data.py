@@ -77,10 +77,10 @@ def test_a_teachers_people_join_or_are_added(tmp_path: Path) -> None:
 
 
 def test_a_human_word_counts_more_than_a_teachers(tmp_path: Path) -> None:
-    guess = np.tile(np.float32([50, 51, 0.6]), (17, 1))
+    guess = np.tile(np.array([50, 51, 0.6], np.float32), (17, 1))
     guess[5, 2] = 0.1
     person = Person(
-        tmp_path, "", np.float32([0, 0, 9, 9]), np.full((17, 2), np.nan, np.float32),
+        tmp_path, "", np.array([0, 0, 9, 9], np.float32), np.full((17, 2), np.nan, np.float32),
         np.zeros(17, np.int64), guess,
     )  # fmt: skip
     person.keypoints[0] = 1, 2
