@@ -92,7 +92,7 @@ class LiteCpn(nn.Module):
 
     def heatmaps(self, pyramid: list[Tensor]) -> list[Tensor]:
         """Heatmaps of every level at the size of the finest; only the loss wants them."""
-        size_hw = (pyramid[0].shape[2], pyramid[0].shape[3])
+        size_hw = (int(pyramid[0].shape[2]), int(pyramid[0].shape[3]))
         return [
             enlarged(head(x), size_hw, "align_corners")
             for head, x in zip(self.heads, pyramid, strict=True)

@@ -83,13 +83,13 @@ class GlobalNet(nn.Module):
         levels = [lateral(x) for lateral, x in zip(self.laterals, features, strict=True)]
         merged = [levels[-1]]
         for level, merge in zip(reversed(levels[:-1]), reversed(self.merges), strict=True):
-            size_hw = (level.shape[2], level.shape[3])
+            size_hw = (int(level.shape[2]), int(level.shape[3]))
             merged.insert(0, level + merge(enlarged(merged[0], size_hw, self.config.resize)))
         return merged
 
     def heatmaps(self, pyramid: list[Tensor]) -> list[Tensor]:
         """P2..P5 -> heatmaps of every level, all at the size of P2. Only the loss wants them."""
-        size_hw = (pyramid[0].shape[2], pyramid[0].shape[3])
+        size_hw = (int(pyramid[0].shape[2]), int(pyramid[0].shape[3]))
         return [
             enlarged(head(x), size_hw, self.config.resize)
             for head, x in zip(self.heads, pyramid, strict=True)

@@ -106,7 +106,7 @@ class RefineNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        size_hw = (pyramid[0].shape[2], pyramid[0].shape[3])
+        size_hw = (int(pyramid[0].shape[2]), int(pyramid[0].shape[3]))
         levels = [
             enlarged(blocks(x), size_hw, self.config.resize)
             for blocks, x in zip(self.cascade, pyramid, strict=True)

@@ -19,7 +19,7 @@ def enlarged(x: Tensor, size_hw: tuple[int, int], rule: ResizeRule) -> Tensor:
         rule: `align_corners` (pytorch-cpn), `half_pixel` (today's usual) or `asymmetric`
             (TensorFlow 1, tf-cpn: output pixel i looks at input i / factor).
     """
-    if tuple(x.shape[2:]) == size_hw:
+    if (int(x.shape[2]), int(x.shape[3])) == size_hw:
         return x
     if rule != "asymmetric":
         aligned = rule == "align_corners"

@@ -46,12 +46,19 @@ def _separable(inputs: int, outputs: int, stride: int = 1, relu: bool = True) ->
 
 def _shuffled(x: Tensor) -> Tensor:
     """Interleave the two halves of the channels (ShuffleNet, Zhang et al., CVPR 2018)."""
-    _, channels, height, width = x.shape
-    return (
-        x.view(-1, 2, channels // 2, height, width)
-        .transpose(1, 2)
-        .reshape(-1, channels, height, width)
-    )
+    # Plain integers: traced sizes would become a dozen shape operators per shuffle in the ONNX file.
+    channels, height, width = (int(side) for side in x.shape[1:])
+    paired = x.view(-1, 2, channels // 2, height, width)
+    return paired.transpose(1, 2).reshape(-1, channels, height, width)
+
+
+def _size_hw(x: Tensor) -> tuple[int, int]:
+    return int(x.shape[2]), int(x.shape[3])
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    half = int(x.shape[1]) // 2
+    return x[:, :half], x[:, half:]
 
 
 class ShuffleUnit(nn.Module):
@@ -64,7 +71,7 @@ class ShuffleUnit(nn.Module):
         self.mix = _separable(half, half)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept, changed = x.chunk(2, dim=1)
+        kept, changed = _halves(x)
         return _shuffled(torch.cat([kept, self.mix(F.relu(self.expand(changed)))], dim=1))
 
 
@@ -80,7 +87,7 @@ class Stem(nn.Module):
         self.right = _separable(channels, half, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        left, right = F.relu(self.conv(x)).chunk(2, dim=1)
+        left, right = _halves(F.relu(self.conv(x)))
         return _shuffled(torch.cat([self.left(left), self.right(F.relu(self.expand(right)))], 1))
 
 
@@ -179,7 +186,7 @@ class LiteHrnet(nn.Module):
         pyramid = [self.pyramid[3](maps[3])]
         for level in (2, 1, 0):
             above = F.interpolate(
-                pyramid[0], size=maps[level].shape[2:], mode="bilinear", align_corners=True
+                pyramid[0], size=_size_hw(maps[level]), mode="bilinear", align_corners=True
             )
             pyramid.insert(0, self.pyramid[level](maps[level] + above))
         return pyramid
