@@ -65,7 +65,7 @@ CARD = ModelCard(
         "photograph is shipped. Hand labels where they exist, the teachers' heatmaps everywhere."
     ),
     initialisation="backbone: PP-TinyPose 256x192 (PaddleDetection, Apache-2.0); RefineNet: random",
-    teacher="two trainings of PP-TinyPose 256x192 (PaddleDetection, Apache-2.0), mirrored, averaged",
+    teacher="two trainings of PP-TinyPose 256x192 (PaddleDetection, Apache-2.0), mirror-averaged",
     licence="Apache-2.0; see model_zoo/default/NOTICE",
     training=(
         "RefineNet and heads on the frozen pyramid, then the backbone's last stage, pyramid and "
