@@ -1,9 +1,8 @@
-"""A bounded way from one thread to the next that can be closed and aborted."""
+"""A bounded, ordered way from some threads to others that can be closed and aborted."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -15,39 +14,51 @@ class AbortedError(Exception):
 
 
 class Channel(Generic[T]):
-    """A queue that holds at most `capacity` items and makes the sender wait.
+    """A queue of numbered items that come out in the order of their numbers.
 
-    Iterating takes items until the channel is closed and empty. After `abort`, both ends get
-    `AbortedError` at once, waiting or not, and what lay inside is let go.
+    Several threads may put and take. Iterating takes items until every sender has closed and all
+    is taken. After `abort` both ends get AbortedError at once, waiting or not, and what lay inside
+    is let go.
+
+    Args:
+        capacity: How many items may be inside; who has one too many waits.
+        senders: How many threads put, and will each `close`.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, senders: int = 1) -> None:
         if capacity < 1:
             raise ValueError(f"a channel holds at least one item, got capacity {capacity}")
         self._capacity = capacity
-        self._items: deque[T] = deque()
+        self._senders = senders
+        self._items: dict[int, T] = {}
+        self._next = 0
         self._changed = threading.Condition()
-        self._closed = False
         self._aborted = False
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def put(self, item: T) -> None:
-        """Add an item, after waiting for room; AbortedError once aborted."""
+    def put(self, number: int, item: T) -> None:
+        """Add an item, after waiting for room; AbortedError once aborted.
+
+        Args:
+            number: Its place in the order, from 0; every number comes once.
+            item: Never altered afterwards.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._aborted or len(self._items) < self._capacity)
+            # The one that is waited for always has room, so the order cannot block itself.
+            self._changed.wait_for(lambda: self._aborted or number < self._next + self._capacity)
             if self._aborted:
                 raise AbortedError
-            if self._closed:
-                raise ValueError("put into a closed channel")
-            self._items.append(item)
+            if self._senders < 1 or number < self._next or number in self._items:
+                raise ValueError(f"item {number} came twice or after the end")
+            self._items[number] = item
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Say that nothing more will come; what is inside can still be taken."""
+        """Say that one sender will put nothing more; what is inside can still be taken."""
         with self._changed:
-            self._closed = True
+            self._senders -= 1
             self._changed.notify_all()
 
     def abort(self) -> None:
@@ -57,15 +68,18 @@ class Channel(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[tuple[int, T]]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._aborted or self._items or self._closed)
+                self._changed.wait_for(
+                    lambda: self._aborted or self._next in self._items or self._senders < 1
+                )
                 if self._aborted:
                     raise AbortedError
-                if not self._items:
+                if self._next not in self._items:
                     return
-                item = self._items.popleft()
+                number, item = self._next, self._items.pop(self._next)
+                self._next += 1
                 self._changed.notify_all()
-            yield item
+            yield number, item
             del item  # the generator must not keep a strip alive while it waits for the next

@@ -18,6 +18,8 @@ T = TypeVar("T")
 class Door(Generic[T]):
     """Like a `Channel`, but `put` never waits: an item that nobody took yet is replaced.
 
+    Items get their numbers when they are taken, so that those dropped leave no gap.
+
     Args:
         max_in_flight: How many items may be inside at once; each one that is finished must be
             reported by `leave`.
@@ -30,12 +32,12 @@ class Door(Generic[T]):
         self._max_in_flight = max_in_flight
         self._on_drop = on_drop
         self._waiting: T | None = None
-        self._inside = 0
+        self._inside = self._taken = 0
         self._changed = threading.Condition()
         self._closed = False
         self._aborted = False
 
-    def put(self, item: T) -> None:
+    def put(self, number: int, item: T) -> None:
         """Offer an item; it replaces the one that still waits. AbortedError once aborted."""
         with self._changed:
             if self._aborted:
@@ -67,7 +69,7 @@ class Door(Generic[T]):
     def _may_enter(self) -> bool:
         return self._waiting is not None and self._inside < self._max_in_flight
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[tuple[int, T]]:
         while True:
             with self._changed:
                 self._changed.wait_for(
@@ -82,6 +84,9 @@ class Door(Generic[T]):
                 if self._waiting is None:
                     return
                 item, self._waiting = self._waiting, None
+                number = self._taken
                 self._inside += 1
-            yield item
+                self._taken += 1
+                self._changed.notify_all()  # with nothing left at the door, others may be done
+            yield number, item
             del item

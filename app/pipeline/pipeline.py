@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
@@ -41,12 +42,23 @@ class FrameSource(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
 
+@dataclass(frozen=True)
+class SideBySide:
+    """One group with a thread for each of several lanes that all do the same.
+
+    For steps that remember nothing from strip to strip. Each lane has steps of its own; strips
+    leave in the order they came, whichever lane is faster.
+    """
+
+    lanes: Sequence[Sequence[Stage]]
+
+
 class Pipeline:
     """Runs frames of one source through groups of stages. Runs once.
 
     Args:
         source: Entered and read in a thread of its own, once every stage is open.
-        groups: One thread per group; its stages run one after the other.
+        groups: One thread per group, whose stages run one after the other; or `SideBySide`.
         live: Drop at the door and keep few frames inside, instead of making the source wait.
         strip_length: Frames that travel together; 1 where somebody waits for the picture.
         max_frames: Read no more than this many frames; None reads them all.
@@ -60,7 +72,7 @@ class Pipeline:
     def __init__(
         self,
         source: FrameSource,
-        groups: Sequence[Sequence[Stage]],
+        groups: Sequence[Sequence[Stage] | SideBySide],
         *,
         live: bool = False,
         strip_length: int = 1,
@@ -71,8 +83,8 @@ class Pipeline:
         join_within_s: float = 10.0,
         meter: Meter | None = None,
     ) -> None:
-        if strip_length < 1 or not groups or not all(groups):
-            raise ValueError("a pipeline needs groups that are not empty and a strip length >= 1")
+        lanes = [each.lanes if isinstance(each, SideBySide) else (each,) for each in groups]
+        _check(lanes, strip_length)
         self.meter = meter or Meter()
         self._source = source
         self._live = live
@@ -85,24 +97,21 @@ class Pipeline:
             if live
             else None
         )
-        between = [Channel[Strip](capacity) for _ in groups]
-        self._ways: list[Channel[Strip] | Door[Strip]] = [*between]
-        if self._door is not None:
-            self._ways[0] = self._door
-        stage_names = [READ, *(stage.name for group in groups for stage in group)]
-        if len(set(stage_names)) < len(stage_names):
-            raise ValueError(f"stages must differ in name, got {stage_names}")
-        names = ["+".join(stage.name for stage in group) for group in groups]
-        self._threads = [threading.Thread(target=self._guarded(self._read), name=READ, daemon=True)]
-        for number, (name, group) in enumerate(zip(names, groups, strict=True)):
-            work = self._guarded(self._work, number, tuple(group))
-            self._threads.append(threading.Thread(target=work, name=name, daemon=True))
+        entrance = self._door or Channel[Strip](capacity)
+        senders = [len(group) for group in lanes[:-1]]
+        between = [Channel[Strip](max(capacity, count), count) for count in senders]
+        self._ways: list[Channel[Strip] | Door[Strip]] = [entrance, *between]
+        self._threads = [self._thread(READ, self._read)]
+        for number, group in enumerate(lanes):
+            for copy, stages in enumerate(group):
+                name = "+".join(stage.name for stage in stages) + (f" {copy + 1}" if copy else "")
+                self._threads.append(self._thread(name, self._work, number, stages))
         self._changed = threading.Condition()
-        self._opening = len(groups)
+        self._opening = len(self._threads) - 1
         self._running = 0
         self._started = self._stopping = False
         self._error: BaseException | None = None
-        self._busy_since_s: dict[str, float] = {}  # group name -> start of the current step
+        self._busy_since_s: dict[str, float] = {}  # thread name -> start of the current step
 
     # ---- for the caller -------------------------------------------------------------------
 
@@ -181,7 +190,7 @@ class Pipeline:
 
     # ---- the threads ----------------------------------------------------------------------
 
-    def _guarded(self, body: Callable[..., None], *arguments: object) -> Callable[[], None]:
+    def _thread(self, name: str, body: Callable[..., None], *arguments: object) -> threading.Thread:
         def run_and_record() -> None:
             try:
                 body(*arguments)
@@ -194,7 +203,8 @@ class Pipeline:
                     self._running -= 1
                     self._changed.notify_all()
 
-        return run_and_record
+        # A daemon, so that one that hangs for ever cannot keep the program from ending.
+        return threading.Thread(target=run_and_record, name=name, daemon=True)
 
     def _read(self) -> None:
         with self._changed:
@@ -204,8 +214,8 @@ class Pipeline:
         entrance = self._ways[0]
         if not self._stopping:
             with self._source as source:
-                for strip in self._strips(source):
-                    entrance.put(strip)
+                for number, strip in enumerate(self._strips(source)):
+                    entrance.put(number, strip)
                     del strip  # what was sent on must not be kept alive here
         entrance.close()
 
@@ -243,11 +253,11 @@ class Pipeline:
             with self._changed:
                 self._opening -= 1
                 self._changed.notify_all()
-            for strip in inbox:
+            for place, strip in inbox:
                 for stage in group:
                     strip = self._timed(stage, strip)
                 if outbox is not None:
-                    outbox.put(strip)
+                    outbox.put(place, strip)
                 else:
                     self.meter.went_out(strip)
                     if self._door is not None:
@@ -306,3 +316,17 @@ class Pipeline:
             self._fail(stuck)
             if not self._wait(self._join_within_s / 10):
                 raise stuck
+
+
+def _check(groups: Sequence[Sequence[Sequence[Stage]]], strip_length: int) -> None:
+    """ValueError unless there is something to do and each stage has a name of its own."""
+    if strip_length < 1 or not groups or not all(lanes and all(lanes) for lanes in groups):
+        raise ValueError("a pipeline needs groups that are not empty and a strip length >= 1")
+    names = [READ, *(stage.name for lanes in groups for stage in lanes[0])]
+    alike = all(
+        [stage.name for stage in lane] == [stage.name for stage in lanes[0]]
+        for lanes in groups
+        for lane in lanes
+    )
+    if len(set(names)) < len(names) or not alike:
+        raise ValueError(f"stages must differ in name, and lanes must not, got {names}")

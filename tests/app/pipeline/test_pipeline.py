@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.pipeline.channel import AbortedError
 from app.pipeline.meter import Meter
-from app.pipeline.pipeline import Pipeline
+from app.pipeline.pipeline import Pipeline, SideBySide
 from app.pipeline.strip import Stage, Strip
 from app.pipeline.stuck import StuckThreadError
 from tests.app.pipeline.fakes import (
@@ -160,16 +160,24 @@ def test_ctrl_c_keeps_a_recording_and_gives_up_half_a_file(live: bool) -> None:
     frames=st.integers(0, 12),
     strip_length=st.integers(1, 3),
     groups=st.integers(1, 4),
+    lanes=st.integers(1, 3),
     faults=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), max_size=3),
     live=st.booleans(),
 )
 def test_whatever_fails_the_run_ends_and_the_counts_agree(
-    frames: int, strip_length: int, groups: int, faults: list[tuple[int, int]], live: bool
+    frames: int,
+    strip_length: int,
+    groups: int,
+    lanes: int,
+    faults: list[tuple[int, int]],
+    live: bool,
 ) -> None:
     steps: list[Callable[[Strip], Strip]] = [passing] * groups
     for number, index in faults:
         steps[number % groups] = failing_from(index, StepError())
-    line = [[Stage(f"stage {number}", step)] for number, step in enumerate(steps)]
+    line = [
+        SideBySide([[Stage(f"stage {number}", step)]] * lanes) for number, step in enumerate(steps)
+    ]
     pipeline = Pipeline(ScriptedSource(frames), line, strip_length=strip_length, live=live)
 
     try:
@@ -214,6 +222,51 @@ def test_each_resource_is_entered_and_left_in_its_own_thread() -> None:
     assert [resource.left_in for resource in resources] == ["detect"] + ["estimate+track"] * 2
     assert [resource.left_with for resource in resources] == [None] * 3
     assert source.entered_in == "read" and source.left
+
+
+@MODES
+def test_lanes_side_by_side_keep_the_order(live: bool) -> None:
+    """The first lane waits until the second has finished the strip behind."""
+    second_is_done = threading.Event()
+
+    def first_come(strip: Strip) -> Strip:
+        if strip.frames[0].index == 0:
+            assert second_is_done.wait(PATIENCE_S)
+        else:
+            second_is_done.set()
+        return strip
+
+    def before(index: int) -> None:
+        if index == 1:
+            assert begun.wait(PATIENCE_S)
+
+    def begin(strip: Strip) -> Strip:
+        begun.set()
+        return strip
+
+    begun = threading.Event()
+    sink = Recorder()
+    lane = [Stage("begin", begin), Stage("work", first_come)]
+    pipeline = Pipeline(
+        ScriptedSource(20, before), [SideBySide([lane, lane]), [Stage("write", sink)]], live=live
+    )
+
+    reading = pipeline.run()
+
+    assert sink.indices == sorted(sink.indices) and sink.indices[0] == 0
+    assert reading.frames_out + reading.dropped == 20
+    assert live or reading.dropped == 0
+
+
+def test_every_lane_opens_its_own_resources_in_its_own_thread() -> None:
+    resources = [Resource(), Resource(), Resource()]
+    lanes = [[Stage("detect", passing, (resource,))] for resource in resources]
+
+    Pipeline(ScriptedSource(9), [SideBySide(lanes), *stages("write")]).run()
+
+    names = ["detect", "detect 2", "detect 3"]
+    assert [resource.entered_in for resource in resources] == names
+    assert [resource.left_in for resource in resources] == names
 
 
 def test_every_stage_is_timed_on_every_strip() -> None:
@@ -511,11 +564,27 @@ def test_a_pipeline_runs_once() -> None:
 
 @pytest.mark.parametrize(
     ("groups", "strip_length"),
-    [([], 1), ([[]], 1), (stages("a", "a"), 1), (stages("read"), 1), (stages("a"), 0)],
-    ids=["no groups", "an empty group", "a name twice", "the reader's name", "no frames"],
+    [
+        ([], 1),
+        ([[]], 1),
+        ([SideBySide([])], 1),
+        ([SideBySide(stages("a", "b"))], 1),
+        (stages("a", "a"), 1),
+        (stages("read"), 1),
+        (stages("a"), 0),
+    ],
+    ids=[
+        "no groups",
+        "an empty group",
+        "no lanes",
+        "lanes that differ",
+        "a name twice",
+        "the reader's name",
+        "no frames",
+    ],
 )
 def test_a_pipeline_that_cannot_work_is_refused(
-    groups: list[list[Stage]], strip_length: int
+    groups: list[list[Stage] | SideBySide], strip_length: int
 ) -> None:
     with pytest.raises(ValueError, match=r"stage|groups"):
         Pipeline(ScriptedSource(1), groups, strip_length=strip_length)
