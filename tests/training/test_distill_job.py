@@ -1,0 +1,127 @@
+"""Learning from a cache: targets are mixed as they should be, and each start trains its part."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from network.backbones.lite_hrnet import LiteHrnetConfig
+from network.cpn import LiteCpn, LiteCpnConfig
+from pose import heatmap
+from pose.errors import InputError
+from pose.skeleton import COCO_17
+from training.distill import Cache, open_cache, remember_features
+from training.distill_job import DistillConfig, DistillJob, Start
+from training.pose_recipe import CARD
+
+SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)
+COUNT = 12
+
+
+@pytest.fixture
+def cache(tmp_path: Path, rng: np.random.Generator) -> Cache:
+    """Twelve crops of noise whose teachers are sure of one place per keypoint."""
+    points = rng.uniform(10, 38, (COUNT, 17, 2)).astype(np.float32)
+    soft = 0.8 * heatmap.encode(points, (48, 64), 2.0)
+    hand = np.concatenate([points * 4 + 6, np.full((COUNT, 17, 1), 2)], axis=2)
+    hand[:, 3, 2] = 0
+    hand[:, 4, :2] += 80
+    np.save(tmp_path / "crops.npy", rng.integers(0, 255, (COUNT, 256, 192, 3)).astype(np.uint8))
+    np.save(tmp_path / "targets.npy", (soft * 255).astype(np.uint8))
+    np.save(tmp_path / "hand.npy", hand.astype(np.float32))
+    np.save(tmp_path / "done.npy", np.ones(COUNT, bool))
+    rows = [{"held_in": i % 4 == 0, "source": "lspet" if i % 2 else "parse"} for i in range(COUNT)]
+    (tmp_path / "plan.json").write_text(json.dumps(rows))
+    return open_cache(tmp_path)
+
+
+def _job(cache: Cache, start: Start) -> DistillJob:
+    torch.manual_seed(0)
+    network = LiteCpn(SMALL)
+
+    def forward(crops: np.ndarray) -> list[np.ndarray]:
+        image = torch.zeros(len(crops), 3, 256, 192)
+        backbone = network.backbone.eval()
+        with torch.no_grad():
+            levels = backbone(image) if start == "pyramid" else backbone.early(image)
+        return [level.numpy() for level in levels]
+
+    if start != "image":
+        remember_features(cache, start, forward, batch=5)
+    return DistillJob(network, cache, CARD, DistillConfig(start=start, batch=3))
+
+
+@pytest.mark.parametrize("start", ["pyramid", "early", "image"])
+def test_each_start_trains_its_part_and_no_more(cache: Cache, start: Start) -> None:
+    job = _job(cache, start)
+    groups = job.parameter_groups(1e-3)
+    trained = {id(p) for group in groups for p in group["params"]}
+
+    losses = job.losses(next(job.batches(0)))
+    torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+
+    moved = {name for name, p in job.network.named_parameters() if p.grad is not None}
+    assert moved == {name for name, p in job.network.named_parameters() if id(p) in trained}
+    assert any(name.startswith("backbone.stem") for name in moved) == (start == "image")
+    assert any(name.startswith("backbone.stages.2") for name in moved) == (start != "pyramid")
+
+
+def test_held_in_crops_are_never_learned(cache: Cache) -> None:
+    job = _job(cache, "image")
+
+    seen = {int(i) for seed in range(3) for batch in job.batches(seed) for i in batch[1:]}
+
+    assert seen == {i for i in range(COUNT) if i % 4}
+
+
+def test_hand_labels_draw_the_target_where_they_can_be_believed(cache: Cache) -> None:
+    """Joint 3 has no hand label; joint 4's is far from the teachers: only PARSE is trusted."""
+    job = _job(cache, "image")
+    teacher = cache.targets.astype(np.float32) / 255
+
+    mixed = job._targets(np.arange(COUNT))
+
+    np.testing.assert_allclose(mixed[:, 3], teacher[:, 3])
+    np.testing.assert_allclose(mixed[1::2, 4], teacher[1::2, 4])
+    assert not np.allclose(mixed[::2, 4], teacher[::2, 4])
+    assert (mixed[:, 0] != teacher[:, 0]).any((1, 2)).all()
+
+
+def test_validation_tells_the_teachers_own_answer_from_a_bad_one(cache: Cache) -> None:
+    job = _job(cache, "image")
+
+    figures = job.validate(job.network)
+
+    assert figures["people"] == 3
+    assert 0 <= figures["score"] < 0.5
+
+
+def test_sources_with_a_share_above_one_come_again(cache: Cache) -> None:
+    network = LiteCpn(SMALL)
+    config = DistillConfig(start="image", batch=1, source_share={"lspet": 3.0, "parse": 0.0})
+    job = DistillJob(network, cache, CARD, config)
+
+    drawn = [cache.sources[int(batch[1])] for batch in job.batches(0)]
+
+    assert drawn == ["lspet"] * 18
+
+
+def test_features_that_were_never_computed_are_asked_for(cache: Cache) -> None:
+    with pytest.raises(InputError, match="pyramid features"):
+        DistillJob(LiteCpn(SMALL), cache, CARD, DistillConfig())
+
+
+def test_mirrored_targets_are_those_of_the_mirrored_crop(rng: np.random.Generator) -> None:
+    from training.distill_job import _mirrored_maps
+
+    points = rng.uniform(10, 38, (2, 17, 2)).astype(np.float32)
+    mirrored = points[:, COCO_17.flip].copy()
+    mirrored[..., 0] = (191 - 4 * mirrored[..., 0]) / 4
+
+    turned = _mirrored_maps(heatmap.encode(points, (48, 64), 2.0))
+
+    np.testing.assert_allclose(heatmap.decode_dark(turned)[0], mirrored, atol=0.1)
