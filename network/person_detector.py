@@ -1,8 +1,8 @@
 """Person detector: CSPNeXt trunk, PAFPN, and a centre head on strides 8, 16 and 32.
 
-Every cell of a level says whether it is the centre of a person, how far the centre is from the cell,
-and how large the person is (after "Objects as Points", Zhou et al. 2019, with a pyramid for size
-and two separable convolutions per branch as in RTMDet, Lyu et al. 2022). The ONNX file needs no NMS
+Every cell of a level says whether it is the centre of a person, how far away that centre is, and
+how large the person is (after "Objects as Points", Zhou et al. 2019, with a pyramid for size and
+two separable convolutions per branch as in RTMDet, Lyu et al. 2022). The ONNX file needs no NMS
 operator: `export()` gives plain boxes and scores.
 """
 
@@ -157,9 +157,9 @@ def candidates(maps: Sequence[LevelMaps]) -> tuple[Tensor, Tensor]:
 def cell_centres(level: LevelMaps) -> Tensor:
     """(1, 2, h, w) x and y of every cell, input pixels: cell i lies on pixel i * stride."""
     height, width = level.centre.shape[2:]
-    kind = {"device": level.centre.device, "dtype": level.centre.dtype}
-    y = torch.arange(height, **kind)[:, None].expand(height, width)  # type: ignore[arg-type]
-    x = torch.arange(width, **kind)[None].expand(height, width)  # type: ignore[arg-type]
+    device, dtype = level.centre.device, level.centre.dtype
+    y = torch.arange(height, device=device, dtype=dtype)[:, None].expand(height, width)
+    x = torch.arange(width, device=device, dtype=dtype)[None].expand(height, width)
     return torch.stack([x, y])[None] * level.stride
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from network.person_detector import PersonDetector, PersonDetectorConfig, candidates, load_rtmdet
+from network.described import describe
+from network.person_detector import PersonDetector, candidates, load_rtmdet
 from pose import boxes, crops
-from pose.card import ModelCard
 from pose.types import FloatArray
 from training.detector_ap import average_precision
+from training.person_card import CARD
 from training.person_dataset import Photograph, held_in, read_photographs
 from training.person_loss import LossShares, SceneLabels, detector_losses
 from training.person_scene import Framing, PersonScene, draw_scene, read_picture
 
 TEACHER_FILE = "teachers/rtmdet_nano_person.onnx"
-CARD = ModelCard(
-    name="person",
-    task="person",
-    architecture="centre head on CSPNeXt-nano with PAFPN, strides 8/16/32",
-    input_size_wh=(320, 320),
-    any_size=True,
-    decoder="centre",
-)
-
 # how often a source is drawn, against its number of photographs
 SOURCE_SHARES = {
     "lspet": 0.12,
@@ -180,9 +172,8 @@ class PersonJob:
         return {**figures, "score": figures["AP50"] + figures["AP"]}
 
     def describe(self) -> dict[str, Any]:
-        """The network's configuration as plain data."""
-        assert isinstance(self.network, PersonDetector)
-        return asdict(self.network.config)
+        """The network's configuration and the card, as plain data."""
+        return {"network": describe(self.network), "card": CARD.to_json()}
 
 
 def as_batch(scenes: Sequence[PersonScene]) -> PersonBatch:
@@ -202,11 +193,3 @@ def as_batch(scenes: Sequence[PersonScene]) -> PersonBatch:
 
 def _f32(values: FloatArray) -> FloatArray:
     return np.ascontiguousarray(values, np.float32)
-
-
-def detector_config(described: dict[str, Any]) -> PersonDetectorConfig:
-    """Undo `PersonJob.describe`."""
-    from network.backbones.cspnext import CspNextConfig
-
-    trunk = CspNextConfig(tuple(described["trunk"]["widths"]), tuple(described["trunk"]["depths"]))
-    return PersonDetectorConfig(trunk, int(described["head_channels"]), float(described["prior"]))

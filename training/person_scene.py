@@ -42,6 +42,9 @@ class PersonScene:
     complete: bool
 
 
+_MILD = Camera(colour=0.15, gamma=0.3, blur_chance=0.12, noise_chance=0.15, compression_chance=0.2)
+
+
 @dataclass(frozen=True, slots=True)
 class Framing:
     """How far a scene may differ from the letterboxed photograph.
@@ -62,9 +65,7 @@ class Framing:
     mosaic_chance: float = 0.2
     paste_chance: float = 0.1
     plain_chance: float = 0.2
-    camera: Camera = Camera(
-        colour=0.15, gamma=0.3, blur_chance=0.12, noise_chance=0.15, compression_chance=0.2
-    )
+    camera: Camera = _MILD
 
 
 Draw = Callable[[np.random.Generator], Photograph]
@@ -139,7 +140,8 @@ def _place(
     corner = rng.uniform(np.minimum(room, 0), np.maximum(room, 0)) if centred else np.zeros(2)
     box = np.array([[*(-corner / placed), *((np.array(size_wh) - corner) / placed)]])
     seen = (box * [width, height, width, height]).astype(np.float32)  # photograph pixels
-    to_scene = affine.box_to_crop(seen, size_wh)[0]
+    # labels count from the edge of the first pixel, `pose.affine` from its centre
+    to_scene = affine.box_to_crop(seen - np.float32(0.5), size_wh)[0]
     image = read_picture(photograph)
     shrink = min(placed[0] / width, placed[1] / height)
     if shrink < 0.7:  # warping does not average: shrink first, or fine patterns turn into noise
@@ -152,13 +154,13 @@ def _place(
         to_picture = to_scene
     border = [_PAD] * 3
     warped = cv2.warpAffine(image, to_picture, size_wh, flags=cv2.INTER_LINEAR, borderValue=border)
-    step = np.array(size_wh * 2, np.float32) / np.tile(seen[0, 2:] - seen[0, :2], 2)
+    step = np.array(size_wh * 2, np.float32) / np.tile(seen[0, 2:] - seen[0, :2], 2)  # (4,)
     start = np.tile(seen[0, :2], 2)
     return _framed(
         np.asarray(warped, np.uint8),
-        (photograph.xyxy - start) * step,
+        ((photograph.xyxy - start) * step).astype(np.float32),
         photograph.weights,
-        (photograph.crowds - start) * step,
+        ((photograph.crowds - start) * step).astype(np.float32),
         photograph.complete,
     )
 
@@ -168,12 +170,12 @@ def _framed(
 ) -> PersonScene:
     """Cut boxes at the edges; those mostly outside, or too small to see, are ignored areas."""
     size_wh = image.shape[1], image.shape[0]
-    inside = boxes.clip(xyxy.astype(np.float32), size_wh)
+    inside = boxes.clip(xyxy, size_wh)
     sides = inside[:, 2:] - inside[:, :2]
     shown = boxes.area(inside) >= _VISIBLE * np.maximum(boxes.area(xyxy), 1e-6)
     kept = shown & (sides.min(1, initial=np.inf) >= _SMALLEST)
     partly = ~kept & (boxes.area(inside) > 0)
-    crowds = boxes.clip(ignored.astype(np.float32), size_wh)
+    crowds = boxes.clip(ignored, size_wh)
     crowds = crowds[boxes.area(crowds) > 0]
     return PersonScene(
         image, inside[kept], weights[kept], np.concatenate([crowds, inside[partly]]), complete

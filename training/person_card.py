@@ -1,0 +1,43 @@
+"""The card of the default person detector: what it was made of, in words for whoever uses it."""
+
+from __future__ import annotations
+
+from pose.card import ModelCard
+
+CARD = ModelCard(
+    name="person",
+    task="person",
+    architecture="centre head (centre, offset, size; strides 8/16/32) on CSPNeXt-nano with PAFPN",
+    input_size_wh=(320, 320),
+    any_size=True,
+    decoder="centre",
+    data=(
+        "1,118 photographs of COCO with all people boxed by hand (1,094 squashed to a square, from "
+        "a public Roboflow export, CC BY 4.0 as stated there; 24 of train2017; annotations "
+        "CC BY 4.0, Flickr photographs; 200 more held in to choose between checkpoints), and about "
+        "14,400 with a teacher's boxes or none: Leeds Sports Pose and Extended (research), "
+        "Clothing Co-Parsing (Apache-2.0), Flickr8k, a public face-mask set and a human "
+        "segmentation set (no terms stated), Buffy Stickmen and PARSE (research), INRIA Person "
+        "(no people in them), offices, body cameras and COCO without boxes (public Roboflow "
+        "exports, CC BY 4.0), frames of sample videos (Intel CC BY 4.0, tfjs-models Apache-2.0, "
+        "Pose2Sim BSD-3)"
+    ),
+    initialisation=(
+        "RTMDet-nano, person (mmpose, Apache-2.0): trunk, pyramid and head towers; offset and size "
+        "are the linear turn of its four sides"
+    ),
+    teacher=(
+        "RTMDet-nano, person (Apache-2.0): its scores on every cell of each scene, its boxes at "
+        "416 pixels on photographs without complete hand labels"
+    ),
+    licence=(
+        "Apache-2.0 for what is ours and what came from RTMDet-nano; photographs of several "
+        "sources are for research or state no terms: see data before you ship it"
+    ),
+    training=(
+        "Quality focal loss on centre scores, generalised IoU on boxes, RTMDet's soft assignment; "
+        "AdamW, everything unfrozen, trunk at a quarter of the head's rate, EMA; zoom, stretch, "
+        "mosaic, pasted people, colour, blur, noise, JPEG; 60 % of every batch labelled by hand"
+    ),
+    command="main.py train --recipe person-320 --data ../shared/data",
+)
