@@ -141,7 +141,7 @@ def _frozen(network: LiteCpn, start: Start) -> Callable[[np.ndarray], list[np.nd
         file = Path(folder) / "frozen.onnx"
         with warnings.catch_warnings():
             # Sizes become constants on purpose: every crop has the same.
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.filterwarnings("ignore", "Converting a tensor to a Python")
             warnings.simplefilter("ignore", DeprecationWarning)
             image = torch.zeros(1, 3, height, width)
             torch.onnx.export(part.eval(), (image,), file, opset_version=17, dynamo=False)
