@@ -1,0 +1,32 @@
+# What can be done here; `make` alone lists it. PYTHON=/path/to/python chooses another interpreter.
+PYTHON ?= python3
+RUN := .venv/bin/python
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+demo: .venv/run.stamp  ## set up, and run the main job on the clip that ships
+	$(RUN) main.py demo
+
+test: .venv/dev.stamp  ## set up, and pass the tests
+	$(RUN) -m pytest
+
+check: .venv/dev.stamp  ## ruff, mypy strict and the import contracts
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy .
+	.venv/bin/lint-imports
+
+gpu: .venv/dev.stamp  ## pass the tests that need an NVIDIA GPU
+	$(RUN) -m pytest -m gpu
+
+setup: .venv/dev.stamp  ## make .venv with everything that tests, checks and training need
+
+model: .venv/dev.stamp  ## train the default models again (hours)
+	$(RUN) main.py train --recipe person-320
+	$(RUN) main.py train --recipe pose-base
+
+.venv/%.stamp: pyproject.toml scripts/setup.sh
+	@PYTHON=$(PYTHON) scripts/setup.sh $*
+
+.PHONY: help demo test check gpu setup model
