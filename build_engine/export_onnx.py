@@ -111,7 +111,7 @@ def _traced(
         # torch 2.9 on calls this exporter legacy. Tracing warns of every size that may become a
         # constant; whether it matters, the comparison at other batches and sizes decides.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         torch.onnx.export(
             network, (torch.zeros(*shape),), file, dynamo=False, opset_version=OPSET,
             input_names=[source], output_names=list(names),

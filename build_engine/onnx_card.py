@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from pose.card import CARD_KEY, ModelCard
 from pose.errors import ModelFileError, OutputError
+from pose.onnx_header import card_in_onnx
 
 
 def attach_card(source: Path, card: ModelCard, target: Path) -> Path:
@@ -25,14 +26,15 @@ def attach_card(source: Path, card: ModelCard, target: Path) -> Path:
         target: Where; appears complete or not at all.
 
     Raises:
-        ModelFileError: The source is not ONNX.
+        ModelFileError: The source is not ONNX, or keeps weights in other files.
         OutputError: The target cannot be written.
     """
     try:
-        model = onnx.load(source)
-    except (OSError, DecodeError, onnx.checker.ValidationError) as error:
+        model = with_card(onnx.load(source, load_external_data=False), card)
+    except (OSError, DecodeError) as error:
         raise ModelFileError(f"{source}: expected an ONNX model: {error}") from error
-    return write_onnx(with_card(model, card), target)
+    card_in_onnx(model.SerializeToString(), str(source))  # what no engine would open is not written
+    return write_onnx(model, target)
 
 
 def with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
