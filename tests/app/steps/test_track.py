@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.steps.track import Tracker, TrackerConfig
@@ -125,7 +125,7 @@ def test_one_person_in_two_boxes_is_one_track() -> None:
 # ---- walking --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fps", [5, 12, 60])
+@pytest.mark.parametrize("fps", [5, 30])
 @pytest.mark.parametrize("speed", [0, 150, 300])
 @pytest.mark.parametrize("dropped", [0, 0.4])
 def test_a_walker_keeps_one_id_at_any_frame_rate(fps: float, speed: float, dropped: float) -> None:
@@ -234,14 +234,19 @@ def test_a_stranger_elsewhere_does_not_inherit_the_id_of_who_left() -> None:
 
 
 def test_somebody_in_sight_does_not_lose_the_id_to_somebody_hidden() -> None:
-    """Hidden people are expected vaguely, so they fit everybody; that must not count."""
+    """Hidden people are expected vaguely, so they fit everybody; that must not count.
+
+    One stands at 200 and is not found any more while the other walks past.
+    """
 
     def story(t: float) -> list[Poses]:
-        return [person(100 + 10 * t), person(150)] if t < 0.5 else [person(100 + 10 * t)]
+        walking = person(100 + 100 * t, swing=float(np.sin(9 * t)))
+        return [walking, person(200)] if t < 0.25 else [walking]
 
-    found = told(story, times(30, 1.6))
+    found = told(story, times(10, 2), noise_px=6)
 
-    assert {who_is_at(tracks, 100) for tracks in found} == {who_is_at(found[0], 100)}
+    walker_ids = [who_is_at(one, 100 + 100 * t) for one, t in zip(found, times(10, 2), strict=True)]
+    assert len(set(walker_ids)) == 1
 
 
 # ---- cuts, clocks, gaps ---------------------------------------------------------------------
@@ -299,7 +304,7 @@ def test_who_is_missing_is_not_predicted() -> None:
     assert len(ours.predicted(0.06)) == 1
 
 
-@pytest.mark.parametrize("every", [2, 5, 10])
+@pytest.mark.parametrize("every", [2, 10])
 @pytest.mark.parametrize("turns", [False, True])
 def test_boxes_follow_the_keypoints_between_detections(every: int, turns: bool) -> None:
     """The estimator sees where people are; boxes that are fed back must go there too."""
@@ -355,6 +360,7 @@ def scenes(draw: st.DrawFn) -> list[Poses]:
     return frames
 
 
+@settings(max_examples=25)
 @given(frames=scenes(), seed=st.integers(0, 1000))
 def test_the_order_of_detections_does_not_change_ids(frames: list[Poses], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -368,6 +374,7 @@ def test_the_order_of_detections_does_not_change_ids(frames: list[Poses], seed: 
         np.testing.assert_array_equal(one.poses.keypoints, other.poses.keypoints)
 
 
+@settings(max_examples=25)
 @given(frames=scenes(), gaps=st.lists(st.floats(0, 2), min_size=12, max_size=12))
 def test_ids_are_positive_and_never_used_for_another_person(
     frames: list[Poses], gaps: list[float]
@@ -387,6 +394,7 @@ def test_ids_are_positive_and_never_used_for_another_person(
             last_seen[each] = time_s
 
 
+@settings(max_examples=25)
 @given(frames=scenes())
 def test_a_track_shows_only_poses_that_came_in(frames: list[Poses]) -> None:
     ours = tracker()
