@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +52,10 @@ def cost(network: nn.Module, size_wh: tuple[int, int]) -> Cost:
             kernel = module.kernel_size[0] * module.kernel_size[1]
             macs += output.numel() * kernel * module.in_channels // module.groups
 
-    with _watched(network, count), torch.no_grad():
-        was_training = network.training
-        network.eval()
-        network(torch.zeros(1, 3, size_wh[1], size_wh[0]))
-        network.train(was_training)
+    # On the meta device shapes are computed and numbers are not: milliseconds for any network.
+    probe = deepcopy(network).to("meta").eval()
+    with _watched(probe, count), torch.no_grad():
+        probe(torch.zeros(1, 3, size_wh[1], size_wh[0], device="meta"))
     return Cost(macs, sum(seen.values()))
 
 

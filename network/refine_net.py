@@ -76,7 +76,10 @@ class Bottleneck(nn.Module):
 
 
 class RefineNet(nn.Module):
-    """P2..P5 -> heatmaps (N, K, h, w) at the size of P2."""
+    """P2..P5 -> heatmaps (N, K, h, w) at the size of P2.
+
+    With fewer `in_channels` only the finest levels are used (paper, table 5).
+    """
 
     def __init__(self, config: RefineNetConfig) -> None:
         super().__init__()
@@ -109,7 +112,7 @@ class RefineNet(nn.Module):
         size_hw = (int(pyramid[0].shape[2]), int(pyramid[0].shape[3]))
         levels = [
             enlarged(blocks(x), size_hw, self.config.resize)
-            for blocks, x in zip(self.cascade, pyramid, strict=True)
+            for blocks, x in zip(self.cascade, pyramid[: len(self.cascade)], strict=True)
         ]
         refined: Tensor = self.predict(self.final(torch.cat(levels, dim=1)))
         return refined

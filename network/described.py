@@ -1,0 +1,80 @@
+"""Networks by description: what a checkpoint says beside its weights, and the network it means.
+
+A description is plain data: `family` (a key of `FAMILIES`) and that family's configuration. A new
+family is one line in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from torch import nn
+
+from network.backbones.cspnext import CspNextConfig
+from network.backbones.lite_hrnet import LiteHrnetConfig
+from network.backbones.resnet import ResnetConfig
+from network.cpn import Cpn, CpnConfig, LiteCpn, LiteCpnConfig
+from network.global_net import GlobalNetConfig
+from network.person_detector import PersonDetector, PersonDetectorConfig
+from network.refine_net import RefineNetConfig
+from pose.errors import ModelFileError
+
+
+def _cpn(values: Mapping[str, Any]) -> Cpn:
+    return Cpn(
+        CpnConfig(
+            ResnetConfig(**values["backbone"]),
+            GlobalNetConfig(**values["global_net"]),
+            RefineNetConfig(**values["refine_net"]),
+        )
+    )
+
+
+def _lite_cpn(values: Mapping[str, Any]) -> LiteCpn:
+    rest = {key: value for key, value in values.items() if key != "backbone"}
+    return LiteCpn(LiteCpnConfig(backbone=LiteHrnetConfig(**values["backbone"]), **rest))
+
+
+def _person_detector(values: Mapping[str, Any]) -> PersonDetector:
+    rest = {key: value for key, value in values.items() if key != "trunk"}
+    return PersonDetector(PersonDetectorConfig(trunk=CspNextConfig(**values["trunk"]), **rest))
+
+
+FAMILIES: Mapping[str, tuple[type[nn.Module], Callable[[Mapping[str, Any]], nn.Module]]] = {
+    "cpn": (Cpn, _cpn),
+    "lite_cpn": (LiteCpn, _lite_cpn),
+    "person_detector": (PersonDetector, _person_detector),
+}
+
+
+def describe(network: nn.Module) -> dict[str, Any]:
+    """What is needed to build the network again; JSON holds it."""
+    for family, (kind, _) in FAMILIES.items():
+        if isinstance(network, kind):
+            return {"family": family, **asdict(network.config)}  # type: ignore[call-overload]
+    raise TypeError(f"{type(network).__name__} is not in network.described.FAMILIES")
+
+
+def build(description: Mapping[str, Any]) -> nn.Module:
+    """Build the network that `describe` described; its weights are not loaded.
+
+    Raises:
+        ModelFileError: An unknown family, or a configuration that it does not have.
+    """
+    family = description.get("family", "")
+    if family not in FAMILIES:
+        raise ModelFileError(f"expected a network of {sorted(FAMILIES)}, got {family!r}")
+    values = {key: _tuples(value) for key, value in description.items() if key != "family"}
+    try:
+        return FAMILIES[family][1](values)
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(f"a description of {family} does not fit: {error}") from error
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists only, configurations have tuples only."""
+    if isinstance(value, Mapping):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
