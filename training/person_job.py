@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from network.described import describe
 from network.person_detector import PersonDetector, candidates, load_rtmdet
 from pose import boxes, crops
+from pose.errors import InputError
 from pose.types import FloatArray
 from training.detector_ap import average_precision
 from training.person_card import CARD
@@ -83,19 +84,28 @@ class PersonBatch:
 class PersonJob:
     """A `training.loop.Job`: RTMDet-nano's weights, fine-tuned as a centre detector."""
 
-    def __init__(self, data: Path, training: PersonTraining | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        training: PersonTraining | None = None,
+        annotations: Path | None = None,
+        images: Path | None = None,
+    ) -> None:
         self.training = training or PersonTraining()
         people = data / "people"
+        labels = people / "annotations"
         photographs = read_photographs(
-            people / "annotations/person_keypoints_train.json",
-            people,
-            people / "annotations/teacher_train.json",
+            annotations or labels / "person_keypoints_train.json",
+            images or people,
+            None if annotations else labels / "teacher_train.json",
         )
         learned, aside = held_in(photographs, self.training.held_in)
         self._held_in = [photographs[i] for i in aside]
         chosen = [photographs[i] for i in learned]
         self._by_hand = [p for p in chosen if p.complete and len(p.xyxy)]
-        self._others = [p for p in chosen if not (p.complete and len(p.xyxy))]
+        self._others = [p for p in chosen if not (p.complete and len(p.xyxy))] or self._by_hand
+        if not self._by_hand:
+            raise InputError("expected photographs whose people are all labelled by hand, got none")
         self._masked = [p for p in chosen if p.mask is not None]
         shares = np.array([SOURCE_SHARES.get(p.source, 1.0) for p in self._others])
         self._chances = shares / shares.sum()

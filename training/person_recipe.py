@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from network import checkpoint
 from training.loop import LoopConfig, run_loop
 from training.person_job import PersonJob, PersonTraining
 from training.recipes import Config
@@ -30,6 +31,8 @@ def train(config: Config) -> Path:
     if config.batch:
         training = replace(training, batch=config.batch)
     loop = replace(LOOP, steps=config.steps or LOOP.steps, rate=config.rate or LOOP.rate)
-    job = PersonJob(config.data, training)
+    job = PersonJob(config.data, training, config.annotations, config.images)
+    if config.init:
+        job.network.load_state_dict(checkpoint.load(config.init)["network"])
     job.network.to(device_of(config))
     return run_loop(job, loop, config.folder)

@@ -202,7 +202,7 @@ def convolutions_of(path: Path, prefix: str) -> list[Weights]:
 
     Raises:
         UnavailableError: The package onnx is not installed.
-        ModelFileError: The file has no such convolutions.
+        ModelFileError: No such file, not ONNX, or no such convolutions.
     """
     try:
         import onnx
@@ -211,7 +211,10 @@ def convolutions_of(path: Path, prefix: str) -> list[Weights]:
         raise UnavailableError(
             "reading ONNX weights needs onnx: pip install -e .[train]"
         ) from error
-    graph = onnx.load(str(path)).graph
+    try:
+        graph = onnx.load(str(path)).graph
+    except Exception as error:  # OSError, or protobuf's own, which has no stubs
+        raise ModelFileError(f"{path}: expected an ONNX file to start from, {error}") from error
     stored = {tensor.name: tensor for tensor in graph.initializer}
     nodes = [n for n in graph.node if n.op_type == "Conv" and n.name.startswith(prefix)]
     if not nodes:

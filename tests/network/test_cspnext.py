@@ -63,6 +63,16 @@ def test_weights_of_other_widths_are_refused() -> None:
         load_in_order(CspNext(shallow), convolutions_of(TEACHER, "/backbone/"))
 
 
+@pytest.mark.parametrize("content", [None, b"not a network"])
+def test_a_file_that_is_no_onnx_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "teacher.onnx"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(ModelFileError, match=r"teacher\.onnx"):
+        convolutions_of(file, "/backbone/")
+
+
 @needs_teacher
 def test_a_missing_prefix_is_named() -> None:
     with pytest.raises(ModelFileError, match="/tail/"):
