@@ -1,0 +1,130 @@
+"""Pictures as frames: one file, a folder, or a pattern, in the order a person would count them.
+
+Each picture keeps its own size. EXIF orientation is applied, so that people stand upright.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from typing_extensions import Self
+
+from app.sources.video_file import check_readable
+from pose.errors import InputError
+from pose.types import ByteArray, Frame
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"}
+)
+
+
+class Images:
+    """Picture files as a source.
+
+    Args:
+        paths: At least one picture, in order.
+        name: What to call them together.
+        rate_hz: Pictures per second; sets the frames' times. 25 is what FFmpeg takes for folders.
+
+    Attributes:
+        name: As given.
+        size_wh: Size of the first picture; the others may differ.
+        fps: As `rate_hz`.
+        frame_count: Number of pictures.
+        is_live: False.
+
+    Raises:
+        InputError: The first picture cannot be read; while iterating: one of the others, by name.
+    """
+
+    is_live = False
+
+    def __init__(self, paths: Sequence[Path], name: str, rate_hz: float = 25.0) -> None:
+        self.name = name
+        self.fps: float | None = rate_hz
+        self.frame_count: int | None = len(paths)
+        self._paths = tuple(paths)
+        height, width = read_image(self._paths[0]).shape[:2]
+        self.size_wh = (width, height)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing stays open between two pictures."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, path in enumerate(self._paths):
+            yield Frame(index, index / (self.fps or 1.0), read_image(path))
+
+
+def read_image(path: Path) -> ByteArray:
+    """Read one picture.
+
+    Returns:
+        (H, W, 3) uint8, BGR, turned as its EXIF orientation says; 16 bits become 8, gray becomes
+        colour, transparency is left out.
+
+    Raises:
+        InputError: It is not there, or not a picture that OpenCV can read.
+    """
+    check_readable(path)
+    try:
+        stored = np.frombuffer(path.read_bytes(), np.uint8)
+        image = cv2.imdecode(stored, cv2.IMREAD_COLOR)  # unlike imread, it takes any file name
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; check the disk") from error
+    except cv2.error as error:  # for one: more pixels than OpenCV allows
+        raise InputError(f"{path}: expected a picture, OpenCV says: {error.err}") from error
+    if image is None:
+        raise InputError(
+            f"{path}: expected a picture, got something that OpenCV cannot read; "
+            "check it with a viewer or take it out"
+        )
+    return np.asarray(image, np.uint8)
+
+
+def images_in_folder(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, in natural order; InputError if there are none."""
+    try:
+        found = [path for path in folder.iterdir() if _is_image(path)]
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
+    if not found:
+        raise InputError(
+            f"{folder}: expected a folder with pictures ({_suffix_list()}), found none in it; "
+            "give another folder, or the files themselves"
+        )
+    return sorted(found, key=natural_key)
+
+
+def images_matching(pattern: str) -> list[Path]:
+    """The pictures that a shell pattern stands for, in natural order; InputError if none."""
+    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]
+    found = [path for path in matches if _is_image(path)]
+    if not found:
+        raise InputError(
+            f"{pattern}: expected a pattern for pictures ({_suffix_list()}), it fits "
+            f"{len(matches)} files and no picture; check the path"
+        )
+    return sorted(found, key=natural_key)
+
+
+def natural_key(path: Path) -> list[tuple[int, str]]:
+    """Sort key that counts: `shot2` before `shot10`."""
+    parts = re.split(r"(\d+)", str(path).lower())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
+def _is_image(path: Path) -> bool:
+    hidden = path.name.startswith(".")  # such as `._shot1.jpg`, which macOS leaves on shared disks
+    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and not path.is_dir()
+
+
+def _suffix_list() -> str:
+    return " ".join(sorted(IMAGE_SUFFIXES))

@@ -1,0 +1,139 @@
+"""Frames of a video file: true times, upright, one size, and as many as can be decoded.
+
+Knows files only; streams that are still being made are `app.sources.rtsp`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from typing_extensions import Self
+
+from app.sources.decoding import Decoder
+from app.sources.timeline import Timeline
+from app.sources.upright import fitted
+from pose.errors import InputError
+from pose.types import ByteArray, Frame
+
+_log = logging.getLogger(__name__)
+
+_USUAL_FPS = 25.0
+# A file that stops this much before its stated end was cut off.
+_CUT_OFF_S = 0.5
+
+
+class VideoFile:
+    """One video file as a source.
+
+    It is looked into at once, so that a wrong file is named before anything else starts. Pictures
+    whose size changes on the way are fitted into the first one's. Damage is stepped over, counted,
+    and told in one warning at the end.
+
+    Args:
+        path: The file.
+
+    Attributes:
+        name: The file's name.
+        size_wh: Size of every frame, upright, in square pixels.
+        fps: Average rate that the file states; None where it states none. Nominal: times come
+            from the file's timestamps.
+        frame_count: Number of frames that the file states; files lie, so for progress only.
+        is_live: False.
+        damaged: Packets left out so far because they could not be decoded.
+        corrupt: Frames given so far that were decoded, but with errors in the picture.
+
+    Raises:
+        InputError: The file is missing, unreadable, not a video, or has no picture that can be
+            decoded.
+    """
+
+    is_live = False
+
+    def __init__(self, path: Path) -> None:
+        check_readable(path)
+        self.name = path.name
+        self.damaged = self.corrupt = 0
+        self._path = path
+        self._decoder: Decoder | None = None
+        with Decoder(path) as decoder:
+            self.fps = decoder.fps
+            self.frame_count = decoder.stated_frames
+            image = next((image for _, image in decoder), None)
+        if image is None:
+            raise InputError(
+                f"{path}: expected a video, got one in which no picture can be decoded; "
+                "check the file with a player"
+            )
+        self.size_wh = (image.shape[1], image.shape[0])
+
+    def __enter__(self) -> Self:
+        self.damaged = self.corrupt = 0
+        self._decoder = Decoder(self._path)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        decoder, self._decoder = self._decoder, None
+        if decoder is not None:
+            decoder.__exit__()
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._decoder is None:
+            raise RuntimeError("a VideoFile is read inside its `with` block")
+        decoder, step_s = self._decoder, 1.0 / (self.fps or _USUAL_FPS)
+        timeline = Timeline(decoder.start_s, step_s)
+        index, time_s = 0, 0.0
+        for stamp_s, image in self._pictures(decoder):
+            time_s = timeline(stamp_s)
+            self.damaged, self.corrupt = decoder.damaged, decoder.corrupt
+            yield Frame(index, time_s, fitted(image, self.size_wh))
+            index += 1
+        self.damaged = decoder.damaged
+        self._tell_damage(index, timeline.mended)
+        if decoder.stated_s and decoder.stated_s - time_s - step_s > _CUT_OFF_S:
+            _log.warning(
+                "%s ends after %.1f s of %.1f s: it was cut off; its %d frames were used",
+                *(self._path, time_s + step_s, decoder.stated_s, index),
+            )
+
+    def _pictures(self, decoder: Decoder) -> Iterator[tuple[float | None, ByteArray]]:
+        """All pictures; the last ones from a second decoder if the first one lost them."""
+        last_s = None
+        for last_s, image in decoder:
+            yield last_s, image
+        if last_s is not None and decoder.pictures < decoder.packets:
+            with Decoder(self._path, threaded=False) as again:
+                yield from again.after(last_s)
+
+    def _tell_damage(self, frames: int, mended: int) -> None:
+        if self.damaged or self.corrupt:
+            _log.warning(
+                "%s is damaged: %d packets could not be decoded, %d of %d frames show errors",
+                *(self._path, self.damaged, self.corrupt, frames),
+            )
+        if mended:
+            _log.warning(
+                "%s: %d timestamps were missing or went backwards and were mended",
+                *(self._path, mended),
+            )
+
+
+def check_readable(path: Path) -> None:
+    """Refuse what is not a regular file with something in it.
+
+    Raises:
+        InputError: Nothing is there, it is a pipe, socket or device, it is empty, or it may not
+            be read.
+    """
+    try:
+        if not path.is_file():
+            got = "something else (a pipe, a socket or a device)" if path.exists() else "nothing"
+            raise InputError(f"{path}: expected a file, got {got}; check the path")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path}: expected a video or picture, got an empty file")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; check its rights") from error
+    except ValueError as error:  # a null character in the name
+        raise InputError(f"{path!r}: expected a path, got {error}") from error

@@ -1,0 +1,144 @@
+"""Pictures: natural order, upright by EXIF, and the unreadable one is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from app.sources.images import Images, images_in_folder, images_matching, natural_key, read_image
+from pose.errors import InputError
+from pose.types import ByteArray
+
+
+def save(path: Path, image: ByteArray) -> Path:
+    success, stored = cv2.imencode(path.suffix, image)
+    assert success
+    path.write_bytes(stored.tobytes())
+    return path
+
+
+def with_exif_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Put an EXIF block with one entry, the orientation, behind the start of a JPEG."""
+    entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\0\0"
+    exif = b"Exif\0\0MM\x00*\x00\x00\x00\x08\x00\x01" + entry + b"\0\0\0\0"
+    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
+
+
+def gray(value: int, width: int = 32, height: int = 16) -> ByteArray:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+
+    with pytest.raises(InputError, match=r"expected a folder with pictures .* found none"):
+        images_in_folder(tmp_path)
+
+
+def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
+    for number in (10, 9, 1, 100):
+        save(tmp_path / f"shot{number}.png", gray(number))
+    (tmp_path / "._shot1.png").write_bytes(b"left by macOS")
+    (tmp_path / "film.png").mkdir()
+
+    with Images(images_in_folder(tmp_path), "shots", rate_hz=10.0) as images:
+        frames = list(images)
+
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [1, 9, 10, 100]
+    assert [frame.index for frame in frames] == [0, 1, 2, 3]
+    assert [frame.time_s for frame in frames] == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert (images.size_wh, images.fps, images.frame_count) == ((32, 16), 10.0, 4)
+    assert not images.is_live
+
+
+def test_natural_order_counts_each_number() -> None:
+    names = ["a10b2", "a2b10", "A2b9", "a", "7", "b"]
+
+    ordered = sorted((Path(name) for name in names), key=natural_key)
+
+    assert [path.name for path in ordered] == ["7", "a", "A2b9", "a2b10", "a10b2", "b"]
+
+
+def test_a_pattern_takes_pictures_only(tmp_path: Path) -> None:
+    save(tmp_path / "a2.png", gray(2))
+    save(tmp_path / "a10.jpg", gray(10))
+    (tmp_path / "a3.txt").write_text("no picture")
+
+    found = images_matching(str(tmp_path / "a*"))
+
+    assert [path.name for path in found] == ["a2.png", "a10.jpg"]
+    with pytest.raises(InputError, match="fits 1 files and no picture"):
+        images_matching(str(tmp_path / "*.txt"))
+
+
+def test_each_picture_keeps_its_size(tmp_path: Path) -> None:
+    paths = [save(tmp_path / "a.png", gray(1)), save(tmp_path / "b.png", gray(2, 8, 80))]
+
+    with Images(paths, "two") as images:
+        assert [frame.size_wh for frame in images] == [(32, 16), (8, 80)]
+
+
+def test_the_unreadable_picture_is_named(tmp_path: Path) -> None:
+    paths = [save(tmp_path / "a.png", gray(1)), tmp_path / "broken.png", tmp_path / "c.png"]
+    paths[1].write_bytes(b"this is not a picture")
+
+    with Images(paths, "three") as images, pytest.raises(InputError, match=r"broken\.png: expect"):
+        list(images)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [(b"", "empty file"), (b"GIF", "cannot read"), (b"\x89PNG\r\n\x1a\n", "cannot read")],
+)
+def test_a_bad_picture_is_refused_at_once(tmp_path: Path, stored: bytes, message: str) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(stored)
+
+    with pytest.raises(InputError, match=message):
+        Images([path], "one")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "bright_corner"),
+    [(1, (0, 0)), (2, (0, -1)), (3, (-1, -1)), (4, (-1, 0)),
+     (5, (0, 0)), (6, (0, -1)), (7, (-1, -1)), (8, (-1, 0))],
+)  # fmt: skip
+def test_exif_orientation_is_applied(
+    tmp_path: Path, orientation: int, bright_corner: tuple[int, int]
+) -> None:
+    image = np.zeros((16, 32, 3), np.uint8)
+    image[:8, :8] = 255
+    jpeg = save(tmp_path / "a.jpg", image)
+    jpeg.write_bytes(with_exif_orientation(jpeg.read_bytes(), orientation))
+
+    turned = read_image(jpeg)
+
+    assert turned.shape == ((16, 32, 3) if orientation < 5 else (32, 16, 3))
+    corners = {(y, x): int(turned[y, x, 0]) for y in (0, -1) for x in (0, -1)}
+    assert max(corners, key=lambda corner: corners[corner]) == bright_corner
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        np.full((16, 32), 50 * 257, np.uint16),
+        np.full((16, 32), 50, np.uint8),
+        np.dstack([np.full((16, 32, 3), 50, np.uint8), np.zeros((16, 32), np.uint8)]),
+    ],
+    ids=["16 bits", "gray", "transparent"],
+)
+def test_every_depth_becomes_bgr(tmp_path: Path, stored: ByteArray) -> None:
+    image = read_image(save(tmp_path / "a.png", stored))
+
+    assert image.dtype == np.uint8
+    assert image.shape == (16, 32, 3)
+    assert np.all(image == 50)
+
+
+def test_any_file_name_will_do(tmp_path: Path) -> None:
+    path = save(tmp_path / "Grüße %03d [1]\n.png", gray(7))
+
+    assert read_image(path)[0, 0, 0] == 7
