@@ -1,0 +1,288 @@
+"""Config -> pipeline: the only file that knows all steps.
+
+How stages share threads is one line, `GROUPS`; what each stage does is one function in `_makers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.cores import cores
+from app.pipeline.pipeline import Pipeline, SideBySide
+from app.pipeline.strip import Stage, Strip
+from app.sinks.sink import Sink
+from app.sources.source import Source
+from app.steps.detect import PersonDetector
+from app.steps.draw import draw
+from app.steps.estimate import CropEstimator
+from app.steps.smooth import TrackSmoother
+from app.steps.track import Tracker
+from engines.engine import Engine, open_engine
+from model_zoo.zoo import model_path
+from pose.errors import UsageError
+from pose.skeleton import Skeleton
+from pose.types import Frame, Tracks
+
+# One thread per group, from left to right; * means several threads side by side, each with
+# networks of its own that share the cores. Small networks gain little from a second thread
+# inside, and everything from a second frame beside: `main.py benchmark --groups` measures it.
+GROUPS = "* detect estimate | track smooth | draw | write"
+# Between detections boxes come back from the tracker: that loop stays inside one group.
+FOLLOWING_GROUPS = "follow smooth | draw | write"
+
+MAX_LANES = 4  # of *: more hold many copies of the networks for little
+MAX_IN_FLIGHT = 2  # frames of a live source that are worked on at once
+STRIP_LENGTH = 2  # frames of a file that travel together: longer strips leave lanes waiting
+STRIP_BYTES = 32 << 20  # fewer where frames are large: about ten strips are inside at once
+
+_RUNS_NETWORKS = {"detect", "estimate", "follow"}
+_REMEMBERS_NOTHING = {"detect", "estimate", "draw"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleConfig:
+    """How people are found.
+
+    Attributes:
+        person: Person detector: a name in the model zoo, or a file.
+        pose: Pose network: a name in the model zoo, or a file.
+        detect_every: Look for people in every n-th frame; follow them in between.
+        min_score: Boxes with a lower score are nobody.
+        max_people: At most so many people per frame, the surest ones.
+        flip: Look at every person's mirror image too: slower, more accurate.
+        smooth: Take the jitter out of keypoints.
+        lanes: Frames that go through the networks side by side; 0 chooses by the cores.
+        threads: CPU threads inside each network; 0 shares the cores among the lanes.
+        batch: Most people, or frames, in one run of a network; a CPU's caches like few.
+    """
+
+    person: str = "person"
+    pose: str = "pose"
+    detect_every: int = 1
+    min_score: float = 0.35
+    max_people: int = 20
+    flip: bool = False
+    smooth: bool = True
+    lanes: int = 0
+    threads: int = 0
+    batch: int = 4
+
+
+def assemble(
+    source: Source,
+    config: PeopleConfig,
+    sinks: Sequence[Sink] = (),
+    *,
+    drawn: bool = True,
+    max_frames: int | None = None,
+    groups: str = "",
+    strip_length: int = 0,
+) -> Pipeline:
+    """Put a pipeline together: source -> people -> sinks.
+
+    Args:
+        source: Live or recorded; decides whether frames may be dropped.
+        config: How people are found.
+        sinks: Get every finished scene, in order.
+        drawn: Whether the sinks want pictures with skeletons.
+        max_frames: Read no more than this many frames.
+        groups: Stages by name, in the form of `GROUPS`; empty takes the usual ones.
+        strip_length: Frames that travel together from a file; 0 chooses by their size.
+
+    Raises:
+        UsageError: The config or the groups cannot be.
+        ModelFileError: A network cannot be used.
+    """
+    live = source.is_live
+    most = MAX_IN_FLIGHT if live else MAX_LANES
+    return Pipeline(
+        source,
+        make_groups(config, sinks, drawn=drawn, groups=groups, max_lanes=most),
+        live=live,
+        strip_length=1 if live else strip_length or _strip_length(source),
+        max_frames=max_frames,
+        max_in_flight=MAX_IN_FLIGHT,
+    )
+
+
+def make_groups(
+    config: PeopleConfig,
+    sinks: Sequence[Sink] = (),
+    *,
+    drawn: bool = True,
+    groups: str = "",
+    max_lanes: int = MAX_LANES,
+    **engine: Any,
+) -> list[SideBySide]:
+    """Make every stage, sorted into groups and lanes; otherwise as `assemble`.
+
+    Args:
+        max_lanes: Most lanes where the config leaves the number open.
+        engine: Options of both engines that come before the config's.
+    """
+    _check(config)
+    left_out = {name for name, wanted in (("smooth", config.smooth), ("draw", drawn)) if not wanted}
+    lanes = config.lanes or min(cores(), max_lanes)
+    line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
+    plan = _plan(line, lanes, left_out)
+    networks = sum(count for names, count in plan if _RUNS_NETWORKS & set(names))
+    threads = config.threads or max(1, cores() // max(1, networks))
+    makers = _makers(config, sinks, {"threads": threads, "max_batch": config.batch} | engine)
+    unknown = [name for names, _ in plan for name in names if name not in makers]
+    if unknown:
+        raise UsageError(f"expected stages of {', '.join(makers)}, got {', '.join(unknown)}")
+    return [
+        SideBySide([[makers[name]() for name in names] for _ in range(count)])
+        for names, count in plan
+    ]
+
+
+def skeleton_of(config: PeopleConfig) -> Skeleton:
+    """What the keypoints will be; errors as in `assemble` if a network cannot be used."""
+    PersonDetector(_engine(config.person))
+    pose = _engine(config.pose)
+    CropEstimator(pose)
+    return pose.card.keypoints
+
+
+def _check(config: PeopleConfig) -> None:
+    least = {"detect_every": 1, "max_people": 1, "batch": 1, "threads": 0, "lanes": 0}
+    for name, low in least.items():
+        if getattr(config, name) < low:
+            flag = name.replace("_", "-")
+            raise UsageError(f"expected --{flag} of {low} or more, got {getattr(config, name)}")
+
+
+def _plan(line: str, lanes: int, left_out: set[str]) -> list[tuple[list[str], int]]:
+    """The stages of each group and its number of lanes."""
+    plan = []
+    for group in line.split("|"):
+        side_by_side = group.strip().startswith("*")
+        names = [name for name in group.replace("*", " ", 1).split() if name not in left_out]
+        if side_by_side and not _REMEMBERS_NOTHING.issuperset(names):
+            raise UsageError(f"only {', '.join(sorted(_REMEMBERS_NOTHING))} can follow *: {line!r}")
+        if names:
+            plan.append((names, lanes if side_by_side else 1))
+    used = [name for names, _ in plan for name in names]
+    if not used or len(set(used)) < len(used):
+        raise UsageError(f"expected each stage once, got {line!r}")
+    return plan
+
+
+# ---- the stages ------------------------------------------------------------------------------
+
+
+def _makers(
+    config: PeopleConfig, sinks: Sequence[Sink], options: dict[str, Any]
+) -> dict[str, Callable[[], Stage]]:
+    """For each stage a function that makes it afresh, with networks and memory of its own."""
+    skeleton = skeleton_of(config)
+
+    def detector() -> PersonDetector:
+        engine = _engine(config.person, **options)
+        return PersonDetector(engine, config.min_score, max_people=config.max_people)
+
+    def estimator() -> CropEstimator:
+        return CropEstimator(_engine(config.pose, **options), config.flip)
+
+    def detect() -> Stage:
+        step = detector()
+
+        def work(strip: Strip) -> Strip:
+            return replace(strip, boxes=tuple(step(strip.frames)))
+
+        return Stage("detect", work, (step,))
+
+    def estimate() -> Stage:
+        step = estimator()
+
+        def work(strip: Strip) -> Strip:
+            return replace(strip, poses=tuple(step(strip.frames, strip.boxes)))
+
+        return Stage("estimate", work, (step,))
+
+    def follow() -> Stage:
+        steps = detector(), estimator()
+        return Stage("follow", Follower(*steps, Tracker(skeleton), config.detect_every), steps)
+
+    def track() -> Stage:
+        step = Tracker(skeleton)
+
+        def work(strip: Strip) -> Strip:
+            return replace(strip, tracks=tuple(map(step, strip.frames, strip.poses)))
+
+        return Stage("track", work)
+
+    def smooth() -> Stage:
+        step = TrackSmoother()
+
+        def work(strip: Strip) -> Strip:
+            return replace(strip, tracks=tuple(map(step, strip.frames, strip.tracks)))
+
+        return Stage("smooth", work)
+
+    def paint() -> Stage:
+        def work(strip: Strip) -> Strip:
+            people = zip(strip.frames, strip.tracks, strict=True)
+            return replace(strip, drawings=tuple(draw(*each, skeleton) for each in people))
+
+        return Stage("draw", work)
+
+    def write() -> Stage:
+        def work(strip: Strip) -> Strip:
+            for scene in strip.scenes():
+                for sink in sinks:
+                    sink(scene)
+            return strip
+
+        return Stage("write", work, tuple(sinks))
+
+    return {
+        "detect": detect,
+        "estimate": estimate,
+        "follow": follow,
+        "track": track,
+        "smooth": smooth,
+        "draw": paint,
+        "write": write,
+    }
+
+
+class Follower:
+    """Detects in every n-th frame; between, the tracker says where to look for each person.
+
+    Does the work of `detect`, `estimate` and `track` frame by frame, because the boxes of each
+    frame come out of the frame before.
+    """
+
+    def __init__(
+        self, detector: PersonDetector, estimator: CropEstimator, tracker: Tracker, every: int
+    ) -> None:
+        self._detector, self._estimator, self._tracker = detector, estimator, tracker
+        self._every = every
+        self._seen = 0
+
+    def __call__(self, strip: Strip) -> Strip:
+        """Track the people of each frame."""
+        return replace(strip, tracks=tuple(map(self._tracks, strip.frames)))
+
+    def _tracks(self, frame: Frame) -> Tracks:
+        detected = self._seen % self._every == 0
+        self._seen += 1
+        if detected:
+            (boxes,) = self._detector([frame])
+        else:
+            boxes = self._tracker.predicted(frame.time_s)
+        (poses,) = self._estimator([frame], [boxes])
+        return self._tracker(frame, poses, detected)
+
+
+def _engine(name: str, **options: Any) -> Engine:
+    return open_engine(model_path(name), **options)
+
+
+def _strip_length(source: Source) -> int:
+    width, height = source.size_wh
+    return max(1, min(STRIP_LENGTH, STRIP_BYTES // (3 * width * height)))

@@ -1,0 +1,114 @@
+"""Find people in a camera, a network stream, or a file played at its own speed.
+
+Frames that come while the networks are busy are dropped, so that what is shown is now. Ends with
+the stream, after --seconds or --max-frames, or with Ctrl-C; a recording is complete each time.
+
+Example:
+    main.py live 0 --out visit.mp4 --seconds 60
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from app.assemble import PeopleConfig, assemble, skeleton_of
+from app.commands.video import check_free, figures, in_words
+from app.pipeline.meter import Reading
+from app.pipeline.pipeline import Pipeline
+from app.pipeline.progress import ProgressDisplay
+from app.sinks.sink import open_sink
+from app.sources.source import SourceOptions, open_source
+from pose.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(PeopleConfig):
+    """What to look at, and for how long.
+
+    Attributes:
+        source: Camera number, rtsp:// address, or a file with --realtime.
+        realtime: Play a file at its own speed, as if it were a camera.
+        out: Files to record to: .mp4, .jsonl, .csv, .json.
+        overwrite: Replace recordings that are there already.
+        max_frames: End after so many frames of the source; 0 goes on.
+        seconds: End after so many seconds; 0 goes on.
+        camera_size: Width and height to ask a camera for.
+        camera_fps: Frames per second to ask a camera for.
+        json: Print one JSON object at the end instead of a line.
+    """
+
+    source: Annotated[str, tyro.conf.Positional] = "0"
+    realtime: bool = False
+    out: tuple[Path, ...] = ()
+    overwrite: bool = False
+    max_frames: int = 0
+    seconds: float = 0.0
+    camera_size: tuple[int, int] | None = None
+    camera_fps: float | None = None
+    json: bool = False
+
+
+def run(config: Config) -> None:
+    """Watch until the end, then print what was seen."""
+    if config.max_frames < 0 or config.seconds < 0:
+        raise UsageError("expected --max-frames and --seconds of 0 or more")
+    check_free(config.out, [config.source], config.overwrite)
+    skeleton = skeleton_of(config)
+    sinks = [open_sink(path, skeleton) for path in config.out]
+    options = SourceOptions(camera_size_wh=config.camera_size, camera_fps=config.camera_fps)
+    source = open_source(config.source, options, realtime=config.realtime)
+    if not source.is_live:
+        raise UsageError(
+            f"{source.name} is a recording; add --realtime, or run: main.py video {config.source}"
+        )
+    pipeline = assemble(
+        source,
+        config,
+        sinks,
+        drawn=any(path.suffix == ".mp4" for path in config.out),
+        max_frames=config.max_frames or None,
+    )
+    try:
+        with ProgressDisplay(source.name, total=None) as show:
+            pipeline.run(until(config.seconds, pipeline, show))
+    except KeyboardInterrupt:  # the usual end; what was recorded is complete
+        _tell(pipeline.meter.reading(), config)
+        raise
+    _tell(pipeline.meter.reading(), config)
+
+
+def until(
+    seconds: float,
+    pipeline: Pipeline,
+    show: Callable[[Reading], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Callable[[Reading], None]:
+    """A tick that shows the reading and stops the pipeline when the time is over; 0 is never."""
+    started_s: float | None = None
+
+    def tick(reading: Reading) -> None:
+        nonlocal started_s
+        show(reading)
+        if started_s is None and reading.frames_in:
+            started_s = clock()
+        if seconds and started_s is not None and clock() - started_s >= seconds:
+            pipeline.stop()
+
+    return tick
+
+
+def _tell(reading: Reading, config: Config) -> None:
+    if config.json:
+        seen = {**figures(reading), "files": [str(path) for path in config.out]}
+        sys.stdout.write(json.dumps(seen) + "\n")
+    else:
+        age_ms = 1000 * reading.age_s
+        sys.stdout.write(f"{in_words(reading)}, {age_ms:.0f} ms from capture to result\n")

@@ -1,0 +1,212 @@
+"""What this machine has: cores, memory, packages, GPU, cameras, codecs, models.
+
+Looks without waking anything up: packages are not imported, the GPU is asked through its driver's
+library, cameras are listed and not opened.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import glob
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import av
+import onnxruntime
+
+from app.cores import cores
+from model_zoo.zoo import MODELS, model_path
+from pose.errors import PoseAppError
+
+# package -> what it is for and what installs it; without these the program does not start
+CORE = {
+    "numpy": "arrays",
+    "opencv-python": "pictures and cameras",
+    "onnxruntime": "networks",
+    "av": "video files and streams",
+    "scipy": "tracking",
+    "tyro": "flags",
+    "rich": "progress and tables",
+}
+EXTRAS = {
+    "torch": ("training and export", "train"),
+    "onnx": ("export", "train"),
+    "safetensors": ("checkpoints", "train"),
+    "tensorboard": ("curves of a training", "train"),
+    "faster-coco-eval": ("accuracy on COCO", "evaluate"),
+    "tensorrt": ("fast networks on an NVIDIA GPU", "trt"),
+    "pycuda": ("pictures on an NVIDIA GPU", "trt"),
+    "PyQt5": ("the window", "gui"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked for.
+
+    Attributes:
+        name: What.
+        present: Whether it is here.
+        detail: Version, count, size: whatever there is to say.
+        needs: What its absence would need; empty if present.
+        required: Whether the program works without it.
+    """
+
+    name: str
+    present: bool
+    detail: str
+    needs: str = ""
+    required: bool = False
+
+
+def look() -> list[Finding]:
+    """Everything, in the order to show it."""
+    return [
+        *_computer(),
+        *_packages(),
+        _providers(),
+        _gpu(),
+        *_codecs(),
+        _cameras(),
+        _screen(),
+        *_models(),
+    ]
+
+
+def machine_name() -> str:
+    """Processor, cores that this process may use, and system, to stand beside a measurement."""
+    return f"{_processor()}, {cores()} cores, {platform.system()}"
+
+
+def _computer() -> Iterable[Finding]:
+    python = platform.python_version_tuple()
+    yield Finding(
+        "Python",
+        (int(python[0]), int(python[1])) >= (3, 10),
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "Python 3.10 or newer",
+        required=True,
+    )
+    yield Finding("Processor", True, f"{_processor()}, {cores()} cores for this process")
+    total, free = _memory_gib()
+    detail = f"{total:.1f} GiB, {free:.1f} GiB free" if total else "unknown"
+    yield Finding("Memory", True, detail)
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> tuple[float, float]:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 0.0, 0.0
+    kib = {line.partition(":")[0]: int(line.split()[1]) for line in lines if len(line.split()) > 1}
+    return kib.get("MemTotal", 0) / 2**20, kib.get("MemAvailable", 0) / 2**20
+
+
+def _packages() -> Iterable[Finding]:
+    for package, purpose in CORE.items():
+        yield _package(package, purpose, "pip install -e .", required=True)
+    for package, (purpose, extra) in EXTRAS.items():
+        yield _package(package, purpose, f"pip install -e '.[{extra}]'", required=False)
+
+
+def _package(package: str, purpose: str, needs: str, required: bool) -> Finding:
+    alike = {"opencv-python": ("opencv-python", "opencv-python-headless")}  # same import
+    for name in alike.get(package, (package,)):
+        try:
+            return Finding(package, True, f"{metadata.version(name)} ({purpose})", "", required)
+        except metadata.PackageNotFoundError:
+            continue
+    return Finding(package, False, purpose, needs, required)
+
+
+def _providers() -> Finding:
+    names = [
+        name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()
+    ]
+    return Finding("ONNX Runtime providers", True, ", ".join(names))
+
+
+def _gpu() -> Finding:
+    name = "NVIDIA GPU"
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return Finding(name, False, "no driver", "an NVIDIA GPU and its driver (libcuda.so.1)")
+    code = driver.cuInit(0)
+    if code:
+        return Finding(name, False, f"driver error {code}", "a GPU that this process may use")
+    version, count = ctypes.c_int(), ctypes.c_int()
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    driver.cuDeviceGetCount(ctypes.byref(count))
+    names = []
+    for number in range(count.value):
+        device, text = ctypes.c_int(), ctypes.create_string_buffer(96)
+        driver.cuDeviceGet(ctypes.byref(device), number)
+        driver.cuDeviceGetName(text, len(text), device)
+        names.append(text.value.decode(errors="replace"))
+    cuda = f"CUDA {version.value // 1000}.{version.value % 1000 // 10}"
+    if not names:
+        return Finding(name, False, f"driver for {cuda}, no device", "an NVIDIA GPU")
+    return Finding(name, True, f"{', '.join(names)}; driver for {cuda}")
+
+
+_CODECS: Mapping[str, tuple[str, str, str]] = {
+    "H.264 decoder": ("h264", "r", "a PyAV wheel (pip install av)"),
+    "H.264 encoder": ("libx264", "w", "a PyAV wheel with x264; without it mp4 holds MPEG-4"),
+    "H.265 decoder": ("hevc", "r", "a PyAV wheel (pip install av)"),
+    "AV1 decoder": ("libdav1d", "r", "a PyAV wheel with dav1d"),
+    "H.264 on NVIDIA": ("h264_nvenc", "w", "a PyAV build with NVENC"),
+}
+
+
+def _codecs() -> Iterable[Finding]:
+    for name, (codec, mode, needs) in _CODECS.items():
+        try:
+            av.codec.Codec(codec, "r" if mode == "r" else "w")
+        except (av.codec.codec.UnknownCodecError, ValueError):
+            yield Finding(name, False, f"{codec} is not in this FFmpeg", needs)
+        else:
+            yield Finding(name, True, codec)
+
+
+def _cameras() -> Finding:
+    devices = sorted(glob.glob("/dev/video*"))
+    closed = [device for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+    if not devices:
+        return Finding("Cameras", False, "no /dev/video*", "a USB or built-in camera")
+    if closed:
+        needs = f"rights for {', '.join(closed)}: add yourself to the group video"
+        return Finding("Cameras", False, ", ".join(devices), needs)
+    return Finding("Cameras", True, ", ".join(devices))
+
+
+def _screen() -> Finding:
+    display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
+    if display or platform.system() in ("Darwin", "Windows"):
+        return Finding("Screen", True, display or platform.system())
+    return Finding("Screen", False, "no DISPLAY", "a desktop session, for the window only")
+
+
+def _models() -> Iterable[Finding]:
+    for name, entry in MODELS.items():
+        try:
+            path = model_path(name)
+        except PoseAppError as error:
+            yield Finding(f"Model {name}", False, entry.purpose, str(error), required=True)
+        else:
+            size = path.stat().st_size / 2**20
+            yield Finding(f"Model {name}", True, f"{path.name}, {size:.1f} MiB, {entry.purpose}")

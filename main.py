@@ -1,0 +1,157 @@
+"""The table of commands: `main.py COMMAND --help` tells more about each.
+
+A user's mistake becomes one line on standard error and the exit code of `pose/errors.py`; a bug
+shows its traceback and exits with 70; Ctrl-C exits with 130.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.logging import RichHandler
+
+from app.command_line import CONFIG_FLAG, parse
+from app.pipeline.progress import TALK
+from pose.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    OutputError,
+    PoseAppError,
+    UnavailableError,
+    UsageError,
+    masked,
+)
+
+EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell says it
+
+# command -> module with a docstring, a frozen dataclass `Config` and `run(config)`, imported late
+COMMANDS = {
+    "demo": "app.commands.demo",
+    "video": "app.commands.video",
+    "live": "app.commands.live",
+    "benchmark": "app.commands.benchmark",
+    "doctor": "app.commands.doctor",
+    "evaluate": "evaluation.evaluate",
+    "train": "training.train",
+    "build": "build_engine.build",
+}
+
+# package that a command may lack -> extra that installs it
+EXTRAS = {
+    "PyQt5": "gui",
+    "faster_coco_eval": "evaluate",
+    "onnx": "train",
+    "pycuda": "trt",
+    "safetensors": "train",
+    "tensorboard": "train",
+    "tensorrt": "trt",
+    "torch": "train",
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; answers the exit code and never raises."""
+    try:
+        return _run(arguments)
+    except PoseAppError as error:
+        _say(f"error: {error}")
+        return error.exit_code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_BUG if end.code else 0
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `main.py … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OutputError.exit_code
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            return _bug()
+        _say(f"error: this needs the package {error.name}; run: pip install -e '.[{extra}]'")
+        return UnavailableError.exit_code
+    except Exception:
+        return _bug()
+
+
+def summary(command: str) -> str:
+    """The first line of a command's docstring, read without importing the command."""
+    spec = importlib.util.find_spec(COMMANDS[command])
+    if spec is None or spec.origin is None:
+        return ""
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def _run(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        (sys.stdout if arguments else sys.stderr).write(_table())
+        return 0 if arguments else UsageError.exit_code
+    command, *rest = arguments
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=1)
+        hint = f"; perhaps {near[0]}" if near else ""
+        raise UsageError(f"expected a command of {', '.join(COMMANDS)}, got {command!r}{hint}")
+    module = importlib.import_module(COMMANDS[command])
+    config = parse(module.Config, rest, f"main.py {command}", module.__doc__ or "")
+    return module.run(config) or 0
+
+
+def _table() -> str:
+    width = max(map(len, COMMANDS))
+    rows = [f"  {command:{width}}  {summary(command)}" for command in COMMANDS]
+    return "\n".join(
+        [
+            "usage: main.py COMMAND [FLAGS]",
+            "",
+            *rows,
+            "",
+            f"main.py COMMAND --help shows its flags; {CONFIG_FLAG} FILE reads them from TOML.",
+            "",
+        ]
+    )
+
+
+def _bug() -> int:
+    sys.stderr.write(masked(traceback.format_exc()))
+    _say("this is a bug in the program; please report it with the lines above")
+    return EXIT_BUG
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(masked(line) + "\n")
+
+
+class _Masked(logging.Formatter):
+    """Hides passwords of URLs in whatever is logged, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _log_to_stderr() -> None:
+    handler = RichHandler(console=TALK, show_time=False, show_path=False, markup=False)
+    handler.setFormatter(_Masked("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("libav").setLevel(logging.CRITICAL)  # sources tell damage in one line
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    sys.exit(EXIT_TERMINATED)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
+    _log_to_stderr()
+    sys.exit(main(sys.argv[1:]))
