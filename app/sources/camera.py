@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from app.sources.live import Live, Watchdog
+from app.sources.quiet import quiet_opencv
 from pose.errors import UnavailableError
 from pose.types import ByteArray
 
@@ -125,7 +126,8 @@ def _opened(name: str, index: int, factory: Callable[[int, int], VideoCapture]) 
             )
         os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", _V4L2_READ_TIMEOUT_S)
     try:
-        capture = factory(index, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
+        with quiet_opencv():
+            capture = factory(index, cv2.CAP_V4L2 if linux else cv2.CAP_ANY)
     except (cv2.error, OSError, RuntimeError) as error:
         raise UnavailableError(f"{name} cannot be opened: {error}") from error
     if not capture.isOpened():

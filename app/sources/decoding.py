@@ -27,6 +27,9 @@ DAMAGE = (av.FFmpegError, OSError, ValueError)
 # Reading is tried again after an error, but not for ever: a broken disk gives nothing but errors.
 _MAX_READ_FAILURES = 100
 
+# A stated rate beyond this is the tick of a clock.
+_MOST_FPS = 1000
+
 # FFmpeg draws any text or bytes as a film of letters if the name ends in .txt or .bin.
 _TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
@@ -65,7 +68,7 @@ class Decoder:
         self._upright = Upright()
         rate = self._stream.average_rate or self._stream.guessed_rate
         start = self._container.start_time
-        self.fps = float(rate) if rate else None
+        self.fps = float(rate) if rate and rate <= _MOST_FPS else None
         self.start_s = None if start is None else start / av.time_base
         self.stated_s = _stated_seconds(self._container, self._stream)
         self.stated_frames = self._stream.frames or None
@@ -129,6 +132,8 @@ class Decoder:
                     if packet.size:
                         failures = 0
                         yield packet
+                break
+            except IndexError:  # PyAV, at the end, if damage looked like one more stream
                 break
             except DAMAGE:
                 failures += 1

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
+from app.sources.quiet import quiet_opencv
 from app.sources.video_file import check_readable
 from pose.errors import InputError
 from pose.types import ByteArray, Frame
@@ -76,7 +77,8 @@ def read_image(path: Path) -> ByteArray:
     check_readable(path)
     try:
         stored = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(stored, cv2.IMREAD_COLOR)  # unlike imread, it takes any file name
+        with quiet_opencv():
+            image = cv2.imdecode(stored, cv2.IMREAD_COLOR)  # unlike imread, it takes any file name
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; check the disk") from error
     except cv2.error as error:  # for one: more pixels than OpenCV allows

@@ -16,7 +16,6 @@ import logging
 import math
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +24,7 @@ import av
 import cv2
 from typing_extensions import Self
 
+from app.sources.repeats import Repeats
 from app.sources.upright import fitted
 from pose.errors import UnavailableError, masked
 from pose.types import ByteArray, Frame
@@ -33,9 +33,6 @@ _log = logging.getLogger(__name__)
 
 # What a device or its driver may throw at a read; all of it means "lost", none of it a bug of ours.
 _DEVICE_ERRORS = (cv2.error, av.FFmpegError, OSError, ValueError, RuntimeError)
-
-# A frozen driver repeats its last picture at full rate; fewer repeats are a slow clock.
-_FROZEN_PICTURES = 5
 
 
 class Capture(Protocol):
@@ -141,7 +138,7 @@ class Live:
         self._state = LinkState.CLOSED
         self._waiting_since_s: float | None = None  # None: nobody waits for a picture now
         self._trouble = ""
-        self._repeats = _Repeats()
+        self._repeats = Repeats()
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -276,38 +273,3 @@ class Live:
                 capture.release()
             except _DEVICE_ERRORS as error:
                 _log.info("%s: on closing: %s", self.name, masked(str(error)))
-
-
-class _Repeats:
-    """Measures for how long a device has given one and the same picture.
-
-    A sensor's noise makes every live picture different; a driver that lost its device may repeat
-    the last one for ever (opencv#14044). A covered lens can give the same black each time, too:
-    a picture that a freshly opened device shows again is therefore a real one.
-    """
-
-    def __init__(self) -> None:
-        self._checksum: int | None = None
-        self._still: int | None = None
-        self._since_s, self._count = 0.0, 0
-
-    def seconds(self, image: ByteArray, now_s: float) -> float:
-        """For how long there was nothing but this picture; 0 while it may be real."""
-        checksum = _checksum(image)
-        if checksum != self._checksum:
-            self._checksum, self._since_s, self._count = checksum, now_s, 0
-        if checksum != self._still:
-            self._still = None
-        self._count += 1
-        trusted = self._still is not None or self._count < _FROZEN_PICTURES
-        return 0.0 if trusted else now_s - self._since_s
-
-    def reopened_with(self, image: ByteArray) -> None:
-        """The first picture of a new link: if it is the frozen one again, it is real."""
-        checksum = _checksum(image)
-        self._still = checksum if checksum == self._checksum else None
-        self._checksum = None
-
-
-def _checksum(image: ByteArray) -> int:
-    return zlib.crc32(image[::4].tobytes())  # a quarter of the rows will do: noise is everywhere

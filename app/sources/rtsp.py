@@ -115,7 +115,7 @@ class _Stream:
             return next(self._pictures)
         except StopIteration:
             raise ConnectionError("the stream broke off") from None
-        except (av.FFmpegError, OSError) as error:
+        except (av.FFmpegError, OSError, IndexError) as error:
             said = without_secrets(_reason(error, _READ_TIMEOUT_S), self._url)
             raise ConnectionError(said) from None
 

@@ -102,7 +102,7 @@ def _open_pattern(text: str, options: SourceOptions) -> Source:
 
 # The first row that fits opens the source; what is not there at all fits none.
 KINDS: tuple[Kind, ...] = (
-    Kind("a camera (0, /dev/video0)", is_camera, _open_camera),
+    Kind("a camera (0)", is_camera, _open_camera),
     Kind("a stream (rtsp://…)", is_network, lambda text, _: open_network(text)),
     Kind("a folder of pictures", os.path.isdir, _open_folder),
     Kind(
@@ -135,4 +135,4 @@ def open_source(
             source = kind.open(text, options or SourceOptions())
             return Realtime(source) if realtime and not source.is_live else source
     known = ", ".join(kind.called for kind in KINDS)
-    raise InputError(f"{text!r}: expected {known}; nothing is there; check the path")
+    raise InputError(f"{text}: nothing is there; expected {known}; check the path")
