@@ -44,8 +44,12 @@ def as_json(report: Report) -> str:
     }
     if report.differences:
         content["differences"] = {
-            name: dict(zip(("difference", "low", "high"), numbers, strict=True))
-            for name, numbers in report.differences.items()
+            name: {
+                "difference": round(difference, DIGITS),
+                "low": round(low, DIGITS),
+                "high": round(high, DIGITS),
+            }
+            for name, (difference, low, high) in report.differences.items()
         }
     if report.by_keypoint:
         content["PCK_by_keypoint"] = {
