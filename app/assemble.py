@@ -122,14 +122,16 @@ def make_groups(
         max_lanes: Most lanes where the config leaves the number open.
         engine: Options of both engines that come before the config's.
     """
-    _check(config)
     left_out = {name for name, wanted in (("smooth", config.smooth), ("draw", drawn)) if not wanted}
+    skeleton = skeleton_of(config)
     lanes = config.lanes or min(cores(), max_lanes)
     line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
     plan = _plan(line, lanes, left_out)
     networks = sum(count for names, count in plan if _RUNS_NETWORKS & set(names))
     threads = config.threads or max(1, cores() // max(1, networks))
-    makers = _makers(config, sinks, {"threads": threads, "max_batch": config.batch} | engine)
+    makers = _makers(
+        config, skeleton, sinks, {"threads": threads, "max_batch": config.batch} | engine
+    )
     unknown = [name for names, _ in plan for name in names if name not in makers]
     if unknown:
         raise UsageError(f"expected stages of {', '.join(makers)}, got {', '.join(unknown)}")
@@ -140,7 +142,8 @@ def make_groups(
 
 
 def skeleton_of(config: PeopleConfig) -> Skeleton:
-    """What the keypoints will be; errors as in `assemble` if a network cannot be used."""
+    """What the keypoints will be; errors as in `assemble`, so that they are told early."""
+    _check(config)
     PersonDetector(_engine(config.person))
     pose = _engine(config.pose)
     CropEstimator(pose)
@@ -175,10 +178,9 @@ def _plan(line: str, lanes: int, left_out: set[str]) -> list[tuple[list[str], in
 
 
 def _makers(
-    config: PeopleConfig, sinks: Sequence[Sink], options: dict[str, Any]
+    config: PeopleConfig, skeleton: Skeleton, sinks: Sequence[Sink], options: dict[str, Any]
 ) -> dict[str, Callable[[], Stage]]:
     """For each stage a function that makes it afresh, with networks and memory of its own."""
-    skeleton = skeleton_of(config)
 
     def detector() -> PersonDetector:
         engine = _engine(config.person, **options)

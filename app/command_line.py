@@ -27,7 +27,7 @@ else:
 Config = TypeVar("Config")
 
 CONFIG_FLAG = "--config"
-_FRAME = "╭╮╰╯│─ "
+_FRAME = "╭╮╰╯│─ "  # where the terminal knows no such letters, tyro draws with -
 
 
 def parse(config_type: type[Config], arguments: Sequence[str], command: str, text: str) -> Config:
@@ -70,18 +70,16 @@ def _without_config_flag(arguments: list[str], command: str) -> tuple[list[str],
 
 def _in_one_line(box: str) -> str:
     """The message of tyro's box: what is wrong, and what was perhaps meant."""
-    lines = [line.strip(_FRAME) for line in box.splitlines()[1:-1]]
     parts: list[list[str]] = [[]]
-    for line in lines:
-        if line:
-            parts[-1].append(line)
+    for line in box.splitlines()[1:]:  # the first is its title
+        words = line.strip(_FRAME)
+        if words.strip("-"):
+            parts[-1].append(words)
         else:  # a rule across the box
             parts.append([])
-    message = " ".join(parts[0])
-    for part in parts[1:]:
-        if part and part[0].startswith("Perhaps you meant"):
-            message += f"; perhaps {' '.join(part[1:2])}"
-    return message
+    first, *rest = [part for part in parts if part]
+    hints = [part[1] for part in rest if part[0].startswith("Perhaps") and len(part) > 1]
+    return "; perhaps ".join([" ".join(first).rstrip("."), *hints[:1]])
 
 
 # ---- the file --------------------------------------------------------------------------------
