@@ -8,12 +8,13 @@ top-down pyramid takes the place of GlobalNet's laterals and merges.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from network.backbones import make_backbone
 from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
-from network.backbones.resnet import Resnet, ResnetConfig
+from network.backbones.resnet import ResnetConfig
 from network.global_net import GlobalNet, GlobalNetConfig
 from network.refine_net import RefineNet, RefineNetConfig
 from network.resize import enlarged
@@ -33,9 +34,15 @@ class CpnOutput(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CpnConfig:
-    """Everything that is needed to build a `Cpn` again."""
+    """Everything that is needed to build a `Cpn` again.
 
-    backbone: ResnetConfig = field(default_factory=ResnetConfig)
+    Attributes:
+        backbone: Configuration of any of `network.backbones.BACKBONES`.
+        global_net: Of the pyramid.
+        refine_net: Of what stands on it.
+    """
+
+    backbone: Any = field(default_factory=ResnetConfig)
     global_net: GlobalNetConfig = field(default_factory=GlobalNetConfig)
     refine_net: RefineNetConfig = field(default_factory=RefineNetConfig)
 
@@ -46,8 +53,8 @@ class Cpn(nn.Module):
     def __init__(self, config: CpnConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or CpnConfig()
-        self.backbone = Resnet(config.backbone)
-        self.global_net = GlobalNet(self.backbone.out_channels, config.global_net)
+        self.backbone, widths = make_backbone(config.backbone)
+        self.global_net = GlobalNet(widths, config.global_net)
         self.refine_net = RefineNet(config.refine_net)
 
     def all_heatmaps(self, image: Tensor) -> CpnOutput:

@@ -1,7 +1,7 @@
 """Networks by description: what a checkpoint says beside its weights, and the network it means.
 
 A description is plain data: `family` (a key of `FAMILIES`) and that family's configuration. A new
-family is one line in the table.
+family is one line in the table. A `Cpn` also says `kind`, which of `BACKBONES` it stands on.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import nn
 
+from network.backbones import BACKBONES, backbone_name
 from network.backbones.cspnext import CspNextConfig
 from network.backbones.lite_hrnet import LiteHrnetConfig
-from network.backbones.resnet import ResnetConfig
 from network.cpn import Cpn, CpnConfig, LiteCpn, LiteCpnConfig
 from network.global_net import GlobalNetConfig
 from network.person_detector import PersonDetector, PersonDetectorConfig
@@ -23,9 +23,11 @@ from pose.errors import ModelFileError
 
 
 def _cpn(values: Mapping[str, Any]) -> Cpn:
+    backbone = dict(values["backbone"])
+    config, _ = BACKBONES[backbone.pop("kind")]
     return Cpn(
         CpnConfig(
-            ResnetConfig(**values["backbone"]),
+            config(**backbone),
             GlobalNetConfig(**values["global_net"]),
             RefineNetConfig(**values["refine_net"]),
         )
@@ -53,7 +55,10 @@ def describe(network: nn.Module) -> dict[str, Any]:
     """What is needed to build the network again; JSON holds it."""
     for family, (kind, _) in FAMILIES.items():
         if isinstance(network, kind):
-            return {"family": family, **asdict(network.config)}  # type: ignore[call-overload]
+            values = asdict(network.config)  # type: ignore[call-overload]
+            if isinstance(network, Cpn):
+                values["backbone"]["kind"] = backbone_name(network.config.backbone)
+            return {"family": family, **values}
     raise TypeError(f"{type(network).__name__} is not in network.described.FAMILIES")
 
 

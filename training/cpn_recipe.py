@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from network import checkpoint
-from network.backbones.resnet import Resnet
 from network.cpn import Cpn
 from network.described import describe
 from pose import heatmap
@@ -160,8 +159,8 @@ def _train(config: Config, card: ModelCard, batch: int) -> Path:
     return run_loop(job, loop, config.folder, halving)
 
 
-def load_backbone(backbone: Resnet, file: Path) -> None:
-    """Load the tensors of an ImageNet ResNet that fit by name and shape.
+def load_backbone(backbone: nn.Module, file: Path) -> None:
+    """Load the tensors that fit by name and shape, such as an ImageNet ResNet's.
 
     Raises:
         InputError: Fewer than half of the backbone's tensors are in the file.
@@ -178,7 +177,7 @@ def load_backbone(backbone: Resnet, file: Path) -> None:
     wanted = [name for name in own if not name.endswith("num_batches_tracked")]
     if len(fitting) < len(wanted) / 2:
         raise InputError(
-            f"{file}: expected a ResNet-{backbone.config.depth}, "
+            f"{file}: expected a {type(backbone).__name__} like {backbone.config}, "
             f"only {len(fitting)} of {len(wanted)} tensors fit"
         )
     backbone.load_state_dict(fitting, strict=False)
