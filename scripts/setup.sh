@@ -51,7 +51,7 @@ if ! reason=$("$venv/bin/python" -c 'import cv2' 2>&1); then
     say "taking opencv-python-headless instead of opencv-python: ${reason##*Error: }"
     version=$("$venv/bin/python" -c 'import importlib.metadata as installed
 print("==" + installed.version("opencv-python"))' 2>/dev/null) || version=
-    pip uninstall -y opencv-python opencv-python-headless
+    pip --quiet uninstall -y opencv-python opencv-python-headless
     pip install "opencv-python-headless${version:->=4.10}"
     "$venv/bin/python" -c 'import cv2'
 fi
