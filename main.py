@@ -23,6 +23,7 @@ from rich.logging import RichHandler
 
 from app.command_line import CONFIG_FLAG, parse
 from app.pipeline.progress import TALK
+from app.pipeline.stuck import left_behind
 from pose.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -154,4 +155,10 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminate)
     _log_to_stderr()
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if left_behind():  # inside a library; the interpreter's own end would crash it
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -21,7 +21,7 @@ from app.pipeline.channel import AbortedError, Channel
 from app.pipeline.door import Door
 from app.pipeline.meter import Meter, Reading
 from app.pipeline.strip import Stage, Strip
-from app.pipeline.stuck import StuckThreadError, stuck_error
+from app.pipeline.stuck import PipelineThread, StuckThreadError, stuck_error
 from pose.types import Frame
 
 _log = logging.getLogger(__name__)
@@ -203,8 +203,7 @@ class Pipeline:
                     self._running -= 1
                     self._changed.notify_all()
 
-        # A daemon, so that one that hangs for ever cannot keep the program from ending.
-        return threading.Thread(target=run_and_record, name=name, daemon=True)
+        return PipelineThread(name, run_and_record)
 
     def _read(self) -> None:
         with self._changed:

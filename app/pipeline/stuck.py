@@ -6,9 +6,21 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 _log = logging.getLogger(__name__)
+
+
+class PipelineThread(threading.Thread):
+    """A thread of a pipeline; a daemon, so that one that hangs cannot keep the program alive."""
+
+    def __init__(self, name: str, body: Callable[[], None]) -> None:
+        super().__init__(target=body, name=name, daemon=True)
+
+
+def left_behind() -> list[threading.Thread]:
+    """Threads of pipelines that still run; none, unless one was given up."""
+    return [thread for thread in threading.enumerate() if isinstance(thread, PipelineThread)]
 
 
 class StuckThreadError(RuntimeError):

@@ -15,7 +15,7 @@ from app.pipeline.channel import AbortedError
 from app.pipeline.meter import Meter
 from app.pipeline.pipeline import Pipeline, SideBySide
 from app.pipeline.strip import Stage, Strip
-from app.pipeline.stuck import StuckThreadError
+from app.pipeline.stuck import StuckThreadError, left_behind
 from tests.app.pipeline.fakes import (
     PATIENCE_S,
     Recorder,
@@ -522,10 +522,12 @@ def test_stop_names_the_thread_that_hangs() -> None:
 
     with pytest.raises(StuckThreadError, match=r"'stubborn' in .*\.py:\d+"):
         pipeline.stop()
+    assert [thread.name for thread in left_behind()] == ["stubborn"]
 
     let_go.set()
     with pytest.raises(StuckThreadError):
         pipeline.join()
+    assert left_behind() == []
 
 
 def test_a_step_that_works_for_ever_is_given_up() -> None:
