@@ -8,11 +8,17 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 from av.video.stream import VideoStream
 
 from pose.types import ByteArray
 
 ClipMaker = Callable[..., Path]
+
+needs_new_pyav = pytest.mark.skipif(
+    not hasattr(VideoStream, "set_display_rotation"),
+    reason="this PyAV cannot write orientations and covers; newer ones can",
+)
 
 
 def moving_pictures(count: int, size_wh: tuple[int, int] = (320, 240)) -> list[ByteArray]:

@@ -12,7 +12,7 @@ import pytest
 
 from app.sources.video_file import VideoFile
 from pose.errors import InputError
-from tests.app.sources.clips import ClipMaker, moving_pictures, write_sound
+from tests.app.sources.clips import ClipMaker, moving_pictures, needs_new_pyav, write_sound
 
 FASTSTART = {"movflags": "faststart"}
 
@@ -238,6 +238,7 @@ def test_a_video_without_one_good_picture_is_refused(clip: ClipMaker) -> None:
         VideoFile(path)
 
 
+@needs_new_pyav
 def test_the_cover_of_a_song_is_no_film(tmp_path: Path) -> None:
     path = tmp_path / "song.m4a"
     with av.open(str(path), "w", format="mp4") as container:

@@ -15,7 +15,7 @@ import pytest
 
 from app.sources.video_file import VideoFile
 from pose.types import ByteArray, Frame
-from tests.app.sources.clips import ClipMaker, moving_pictures
+from tests.app.sources.clips import ClipMaker, moving_pictures, needs_new_pyav
 
 
 def frames_of(path: Path) -> list[Frame]:
@@ -92,6 +92,7 @@ def test_a_film_can_be_read_again(clip: ClipMaker) -> None:
 # ---- upright and unsquashed --------------------------------------------------------------------
 
 
+@needs_new_pyav
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 @pytest.mark.parametrize(
     ("orientation", "size_wh", "expected"),
@@ -120,6 +121,7 @@ def test_pictures_stand_upright(
     assert quarters(frames[1].image) == expected
 
 
+@needs_new_pyav
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_pictures_are_those_that_opencv_reads(clip: ClipMaker, degrees: int) -> None:
     """OpenCV's reader applies the orientation by itself; nobody here wrote it."""
