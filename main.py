@@ -142,7 +142,9 @@ class _Masked(logging.Formatter):
 
 
 def _log_to_stderr() -> None:
-    handler = RichHandler(console=TALK, show_time=False, show_path=False, markup=False)
+    handler: logging.Handler = logging.StreamHandler()  # one line stays one line in a log file
+    if TALK.is_terminal:
+        handler = RichHandler(console=TALK, show_time=False, show_path=False, markup=False)
     handler.setFormatter(_Masked("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("libav").setLevel(logging.CRITICAL)  # sources tell damage in one line

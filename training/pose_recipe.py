@@ -46,7 +46,17 @@ CROPS = {
 KEPT = 16_384
 PHASES: tuple[tuple[Start, LoopConfig], ...] = (
     ("pyramid", LoopConfig(steps=5400, rate=3e-3, amp=True, validate_every=600)),
-    ("early", LoopConfig(steps=2400, rate=6e-4, amp=True, validate_every=400, ema_decay=0.995)),
+    (
+        "early",
+        LoopConfig(
+            steps=600,
+            rate=4e-4,
+            warmup_steps=60,
+            amp=True,
+            validate_every=200,
+            ema_decay=0.99,
+        ),
+    ),
 )
 CARD = ModelCard(
     name="pose",
