@@ -7,7 +7,7 @@ the size of the head, as for MPII (Andriluka et al., CVPR 2014): PCKh@0.5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,8 +160,3 @@ def _tally(
         correct[index] = (near & labelled).sum(axis=0)
         judged[index] = labelled.sum(axis=0)
     return Tally(correct, judged, people, without_size)
-
-
-def figures(tallies: Mapping[str, Tally]) -> dict[str, float]:
-    """The share of each tally that judged anybody."""
-    return {name: tally.share for name, tally in tallies.items() if tally.judged.any()}
