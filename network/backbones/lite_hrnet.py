@@ -46,7 +46,7 @@ def _separable(inputs: int, outputs: int, stride: int = 1, relu: bool = True) ->
 
 def _shuffled(x: Tensor) -> Tensor:
     """Interleave the two halves of the channels (ShuffleNet, Zhang et al., CVPR 2018)."""
-    # Plain integers: traced sizes would become a dozen shape operators per shuffle in the ONNX file.
+    # Plain integers: traced sizes would become a dozen shape operators per shuffle in the file.
     channels, height, width = (int(side) for side in x.shape[1:])
     paired = x.view(-1, 2, channels // 2, height, width)
     return paired.transpose(1, 2).reshape(-1, channels, height, width)
