@@ -14,6 +14,7 @@ import pytest
 
 import app
 from app.assets import make_demo
+from app.assets.demo_pictures import FOOTAGE, HANGING
 from pose.types import ByteArray
 
 ASSETS = Path(app.__file__).parent / "assets"
@@ -72,11 +73,11 @@ def test_the_source_and_licence_of_every_picture_stand_beside_it(motion: dict[st
     notes = (ASSETS / "README.md").read_text()
 
     assert "Copyright (c) 2022, perfanalytics" in notes
-    for member in (make_demo.FOOTAGE, *(hung.source for hung in make_demo.HANGING)):
+    for member in (FOOTAGE, *(hung.source for hung in HANGING)):
         assert Path(member.member).name in notes
     assert [picture["name"] for picture in motion["pictures"]] == [
-        make_demo.FOOTAGE.name,
-        *(hung.source.name for hung in make_demo.HANGING),
+        FOOTAGE.name,
+        *(hung.source.name for hung in HANGING),
     ]
 
 
