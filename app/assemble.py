@@ -54,7 +54,7 @@ class PeopleConfig:
         flip: Look at every person's mirror image too: slower, more accurate.
         smooth: Take the jitter out of keypoints.
         lanes: Frames that go through the networks side by side; 0 chooses by the cores.
-        threads: CPU threads inside each network; 0 shares the cores among the lanes.
+        threads: CPU threads inside each network; 0 chooses by the cores and lanes.
         batch: Most people, or frames, in one run of a network; a CPU's caches like few.
     """
 
@@ -128,7 +128,9 @@ def make_groups(
     line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
     plan = _plan(line, lanes, left_out)
     networks = sum(count for names, count in plan if _RUNS_NETWORKS & set(names))
-    threads = config.threads or max(1, cores() // max(1, networks))
+    # At most half of the cores for one network: the other stages want some, and below a certain
+    # size of network threads that wait for each other cost more than they give.
+    threads = config.threads or max(1, cores() // max(2, networks))
     makers = _makers(
         config, skeleton, sinks, {"threads": threads, "max_batch": config.batch} | engine
     )

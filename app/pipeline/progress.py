@@ -75,7 +75,7 @@ class ProgressDisplay:
 
     def __call__(self, reading: Reading) -> None:
         """Show a reading."""
-        line = status_line(reading)
+        line = status_line(reading, live=self._total is None)
         if self._bar is not None:
             # A file may hold more frames than it states; the bar then stays full.
             self._bar.update(self._task, completed=reading.frames_out, reading=line)
@@ -86,13 +86,13 @@ class ProgressDisplay:
             _log.info("%s: frame %d%s, %s", self._name, reading.frames_out, share, line)
 
 
-def status_line(reading: Reading) -> str:
-    """A reading in a few words."""
+def status_line(reading: Reading, live: bool) -> str:
+    """A reading in a few words; how old frames are matters only where somebody waits."""
     parts = [f"{reading.fps:.1f} fps", _people(reading.people_now)]
+    if live and reading.age_s:
+        parts.append(f"{1000 * reading.age_s:.0f} ms old")
     if reading.dropped:
         parts.append(f"{reading.dropped} dropped")
-    if reading.age_s:
-        parts.append(f"{1000 * reading.age_s:.0f} ms old")
     return ", ".join(parts)
 
 

@@ -160,9 +160,10 @@ def test_a_live_source_drops_at_the_door_and_goes_frame_by_frame(
         (1, {}, 1, 1),
         (2, {}, 2, 1),
         (8, {}, 4, 2),
-        (8, {"lanes": 1}, 1, 8),
+        (8, {"lanes": 1}, 1, 4),
         (2, {"threads": 3}, 2, 3),
-        (8, {"detect_every": 4}, 1, 8),
+        (8, {"detect_every": 4}, 1, 4),
+        (2, {"detect_every": 4}, 1, 1),
     ],
 )
 def test_networks_share_the_cores(

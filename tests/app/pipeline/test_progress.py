@@ -23,15 +23,16 @@ def reading(frames: int) -> Reading:
 
 
 @pytest.mark.parametrize(
-    ("shown", "line"),
+    ("shown", "live", "line"),
     [
-        (Reading(), "0.0 fps, 0 people"),
-        (Reading(people_now=1), "0.0 fps, 1 person"),
-        (reading(40), "20.0 fps, 2 people, 1 dropped, 50 ms old"),
+        (Reading(), True, "0.0 fps, 0 people"),
+        (Reading(people_now=1), True, "0.0 fps, 1 person"),
+        (reading(40), True, "20.0 fps, 2 people, 50 ms old, 1 dropped"),
+        (reading(40), False, "20.0 fps, 2 people, 1 dropped"),
     ],
 )
-def test_a_reading_in_a_few_words(shown: Reading, line: str) -> None:
-    assert status_line(shown) == line
+def test_a_reading_in_a_few_words(shown: Reading, live: bool, line: str) -> None:
+    assert status_line(shown, live) == line
 
 
 @pytest.mark.parametrize(
