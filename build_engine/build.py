@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from build_engine.export_onnx import export
+from model_zoo.card_page import card_page
 from network.checkpoint import load
 from network.described import build
 from network.person_detector import PersonDetector
 from pose.card import ModelCard
-from pose.errors import InputError
+from pose.errors import InputError, OutputError
 
 
 @dataclass(frozen=True)
 class Config:
-    """Checkpoint of `main.py train` -> ONNX with its card, compared with torch."""
+    """Checkpoint of `main.py train` -> ONNX with its card, compared with torch, and a page."""
 
     checkpoint: Path
     """Checkpoint of a run: best.pt, final.pt or last.pt."""
@@ -51,10 +52,21 @@ def run(config: Config) -> None:
         card = replace(card, measured={**card.measured, **_figures(config.measured)})
     deployed = network.export() if isinstance(network, PersonDetector) else network
     written = export(deployed, card, config.onnx)
+    write_page(card, config.onnx)
     sys.stdout.write(
         f"{written.path}: {written.file_bytes / 1e6:.2f} MB, "
         f"differs from torch by at most {written.difference:.1e}\n"
     )
+
+
+def write_page(card: ModelCard, network: Path) -> Path:
+    """Write the card beside its network, to read; OutputError if it cannot be written."""
+    path = network.with_suffix(".md")
+    try:
+        path.write_text(card_page(card), "utf-8")
+    except OSError as error:
+        raise OutputError(f"could not write {path}: {error}") from error
+    return path
 
 
 def _figures(path: Path) -> dict[str, float]:

@@ -79,7 +79,12 @@ class LiteCpnConfig:
 
 
 class LiteCpn(nn.Module):
-    """A CPN for CPUs: Lite-HRNet's pyramid as GlobalNet, with our RefineNet on top."""
+    """A CPN for CPUs: Lite-HRNet's pyramid as GlobalNet, with our RefineNet on top.
+
+    RefineNet answers a correction of GlobalNet's finest heatmaps, and none at first: a network
+    that starts from a teacher's pyramid and head is as good as the teacher before the first step,
+    where one that predicts anew needs hours on a CPU to get there.
+    """
 
     def __init__(self, config: LiteCpnConfig | None = None) -> None:
         super().__init__()
@@ -96,20 +101,24 @@ class LiteCpn(nn.Module):
                 keypoints=config.keypoints,
             )
         )
+        *_, last_norm = self.refine_net.predict.children()
+        assert isinstance(last_norm, nn.BatchNorm2d)
+        nn.init.zeros_(last_norm.weight)
 
-    def heatmaps(self, pyramid: list[Tensor]) -> list[Tensor]:
-        """Heatmaps of every level at the size of the finest; only the loss wants them."""
+    def heatmaps(self, pyramid: list[Tensor]) -> CpnOutput:
+        """Heatmaps of every stage from the pyramid; those of coarse levels are for the loss."""
         size_hw = (int(pyramid[0].shape[2]), int(pyramid[0].shape[3]))
-        return [
+        levels = [
             enlarged(head(x), size_hw, "align_corners")
             for head, x in zip(self.heads, pyramid, strict=True)
         ]
+        return CpnOutput(levels, levels[0] + self.refine_net(pyramid))
 
     def all_heatmaps(self, image: Tensor) -> CpnOutput:
         """Heatmaps of every stage, for the loss."""
-        pyramid = self.backbone(image)
-        return CpnOutput(self.heatmaps(pyramid), self.refine_net(pyramid))
+        return self.heatmaps(self.backbone(image))
 
     def forward(self, image: Tensor) -> Tensor:
-        refined: Tensor = self.refine_net(self.backbone(image))
+        pyramid = self.backbone(image)
+        refined: Tensor = self.heads[0](pyramid[0]) + self.refine_net(pyramid)
         return refined

@@ -139,7 +139,7 @@ class DistillJob:
         kept = [torch.from_numpy(level[index].astype(np.float32)) for level in self._features]
         kept = [x.contiguous(memory_format=torch.channels_last) for x in kept]
         pyramid = kept if self._config.start == "pyramid" else net.backbone.late(kept)
-        return CpnOutput(net.heatmaps(pyramid), net.refine_net(pyramid))
+        return net.heatmaps(pyramid)
 
     def _targets(self, index: np.ndarray) -> np.ndarray:
         """(N, K, h, w) float32: the teachers' heatmaps, drawn towards hand labels."""

@@ -12,8 +12,8 @@ CARD = ModelCard(
     any_size=True,
     decoder="centre",
     data=(
-        "1,118 photographs of COCO with all people boxed by hand (1,094 squashed to a square, from "
-        "a public Roboflow export, CC BY 4.0 as stated there; 24 of train2017; annotations "
+        "1,118 photographs of COCO with all people boxed by hand (1,078 squashed to a square, from "
+        "a public Roboflow export, CC BY 4.0 as stated there; 40 of train2017; annotations "
         "CC BY 4.0, Flickr photographs; 200 more held in to choose between checkpoints), and about "
         "14,400 with a teacher's boxes or none: Leeds Sports Pose and Extended (research), "
         "Clothing Co-Parsing (Apache-2.0), Flickr8k, a public face-mask set and a human "

@@ -45,12 +45,12 @@ CROPS = {
 # Of the mixed list, so many are cut out: what two cores do in half an hour.
 KEPT = 16_384
 PHASES: tuple[tuple[Start, LoopConfig], ...] = (
-    ("pyramid", LoopConfig(steps=5400, rate=3e-3, amp=True, validate_every=600)),
+    ("pyramid", LoopConfig(steps=1500, rate=2e-3, amp=True, validate_every=300)),
     (
         "early",
         LoopConfig(
-            steps=600,
-            rate=4e-4,
+            steps=800,
+            rate=5e-4,
             warmup_steps=60,
             amp=True,
             validate_every=200,
@@ -65,7 +65,7 @@ CARD = ModelCard(
     input_size_wh=distill.SIZE_WH,
     decoder="heatmap_dark",
     skeleton="coco_17",
-    crop_padding=1.25,
+    crop_padding=1.15,
     data=(
         "16,384 crops of people: COCO train2017 and two public exports of COCO photographs (4,105; "
         "annotations CC BY 4.0), Leeds Sports Pose and its extension (4,485), CCP (1,893, "
