@@ -17,7 +17,12 @@ from network.checkpoint import load
 from network.described import build
 from network.person_detector import PersonDetector
 from pose.card import ModelCard
-from pose.errors import InputError, OutputError
+from pose.errors import InputError, OutputError, UsageError
+
+FIGURES = (
+    "AP", "AP50", "AP75", "APm", "APl", "AR", "PCK", "PCKh",
+    "detector_AP", "detector_AP50", "detector_AP50_large", "detector_AP50_medium",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,8 @@ class Config:
     """Checkpoint of a run: best.pt, final.pt or last.pt."""
     onnx: Path
     """ONNX file to write."""
-    measured: Path | None = None
-    """JSON object of figures to put into the card (`main.py evaluate --json`)."""
+    measured: tuple[str, ...] = ()
+    """Figures for the card: WHAT=FILE, the file from `main.py evaluate --json`; may be several."""
     name: str = ""
     """Name on the card, instead of the recipe's."""
 
@@ -48,8 +53,8 @@ def run(config: Config) -> None:
     card = ModelCard.from_json(described["card"], str(config.checkpoint))
     if config.name:
         card = replace(card, name=config.name)
-    if config.measured:
-        card = replace(card, measured={**card.measured, **_figures(config.measured)})
+    for what in config.measured:
+        card = replace(card, measured={**card.measured, **_figures(what)})
     deployed = network.export() if isinstance(network, PersonDetector) else network
     written = export(deployed, card, config.onnx)
     write_page(card, config.onnx)
@@ -69,9 +74,16 @@ def write_page(card: ModelCard, network: Path) -> Path:
     return path
 
 
-def _figures(path: Path) -> dict[str, float]:
+def _figures(what: str) -> dict[str, float]:
+    """`true boxes=a.json` -> {"AP, true boxes": 0.61, ...}."""
+    label, _, file = what.rpartition("=")
+    if not label:
+        raise UsageError(f"expected --measured WHAT=FILE, got {what!r}")
     try:
-        values = json.loads(path.read_text())
-        return {str(name): round(float(value), 4) for name, value in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: expected a JSON object of numbers: {error}") from error
+        values = json.loads(Path(file).read_text("utf-8"))
+        found = {name: float(values[name]) for name in FIGURES if name in values}
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{file}: expected the JSON of main.py evaluate: {error}") from error
+    if not found:
+        raise InputError(f"{file}: expected some of {', '.join(FIGURES)}, found none")
+    return {f"{name}, {label}": round(value, 4) for name, value in found.items()}

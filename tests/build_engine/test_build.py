@@ -47,7 +47,7 @@ def test_a_checkpoint_becomes_an_engine_with_the_same_answers(
         Config(
             checkpoint=tmp_path / "final.pt",
             onnx=tmp_path / "pose.onnx",
-            measured=tmp_path / "figures.json",
+            measured=(f"true boxes={tmp_path / 'figures.json'}",),
             name="tiny",
         )
     )
@@ -60,7 +60,8 @@ def test_a_checkpoint_becomes_an_engine_with_the_same_answers(
         wanted = network(torch.from_numpy(crops)).numpy()
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     assert engine.card.name == "tiny"
-    assert engine.card.measured == {"AP": 0.6123, "people": 88.0}
+    assert engine.card.measured == {"AP, true boxes": 0.6123}
+    assert "0.6123" in (tmp_path / "pose.md").read_text()
 
 
 @pytest.mark.parametrize("state", [{}, {"weights": 1}, {"network": {}}])
@@ -81,7 +82,7 @@ def test_a_family_nobody_knows_is_refused(tmp_path: Path) -> None:
         run(Config(checkpoint=tmp_path / "x.pt", onnx=tmp_path / "x.onnx"))
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"AP": "high"}'])
+@pytest.mark.parametrize("text", ["", "[1]", "{}", '{"AP": "high"}'])
 def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, text: str) -> None:
     _checkpoint(tmp_path / "final.pt")
     (tmp_path / "figures.json").write_text(text)
@@ -91,7 +92,7 @@ def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, text: str) -> N
             Config(
                 checkpoint=tmp_path / "final.pt",
                 onnx=tmp_path / "x.onnx",
-                measured=tmp_path / "figures.json",
+                measured=(f"x={tmp_path / 'figures.json'}",),
             )
         )
     assert not (tmp_path / "x.onnx").exists()
