@@ -24,7 +24,11 @@ setup: .venv/dev.stamp  ## make .venv with everything that tests, checks and tra
 
 model: .venv/dev.stamp  ## train the default models again (hours)
 	$(RUN) main.py train --recipe person-320
+	$(RUN) main.py build --checkpoint runs/person-320/final.pt --onnx model_zoo/default/person.onnx
 	$(RUN) main.py train --recipe pose-base
+	$(RUN) main.py build --checkpoint runs/pose-base/phase2_early/final.pt \
+		--onnx model_zoo/default/pose.onnx
+	$(RUN) -c 'from model_zoo.zoo import write_checksums; write_checksums()'
 
 .venv/%.stamp: pyproject.toml scripts/setup.sh
 	@PYTHON=$(PYTHON) scripts/setup.sh $*

@@ -30,7 +30,7 @@ make_venv() {
             DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv
         } >/dev/null
     fi
-    has ensurepip || fail "$python makes no environments yet; run: sudo apt-get install python3-venv"
+    has ensurepip || fail "$python makes no environments yet; as root run: apt-get install python3-venv"
     "$python" -m venv "$venv"
 }
 
