@@ -1,0 +1,165 @@
+"""The README tells the truth: its commands run, its links lead somewhere, its tree is the tree."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.command_line import parse
+from main import COMMANDS
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("app/**/*.md")])
+PYTHON = ".venv/bin/python main.py"
+
+
+def command_lines() -> list[list[str]]:
+    """Every line of the README's shell blocks, split into words, comments left out."""
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL))
+    lines = (shlex.split(line, comments=True) for line in shell.splitlines())
+    return [line for line in lines if line]
+
+
+OURS = [line[2:] for line in command_lines() if line[:2] == PYTHON.split()]
+
+
+@pytest.mark.parametrize("words", OURS, ids=" ".join)
+def test_commands_have_the_flags_that_the_readme_uses(words: list[str]) -> None:
+    module = importlib.import_module(COMMANDS[words[0]])
+
+    config = parse(module.Config, words[1:], "main.py", "")
+
+    assert isinstance(config, module.Config)
+
+
+def test_flags_that_the_text_names_exist() -> None:
+    asked = set(re.findall(r"`(--[\w-]+)", TEXT)) - {"--help", "--config"}
+    known = {
+        flag.replace("_", "-")
+        for command in ("video", "demo", "live", "benchmark")
+        for flag in importlib.import_module(COMMANDS[command]).Config.__dataclass_fields__
+    }
+
+    assert {flag.removeprefix("--") for flag in asked} <= known
+
+
+def test_make_targets_that_documents_name_exist() -> None:
+    targets = set(
+        re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)
+    )
+    named = {
+        target
+        for document in (TEXT, (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+        for target in re.findall(r"^make (\w+)", document, flags=re.MULTILINE)
+    }
+
+    assert {"demo", "test", "check"} <= named <= targets
+    assert {"setup", "check", "test", "gpu", "demo", "model"} <= targets
+
+
+def test_the_pip_equivalents_are_what_make_does() -> None:
+    script = (ROOT / "scripts" / "setup.sh").read_text("utf-8")
+    installs = [
+        line[line.index("install") :] for line in command_lines() if "pip" in Path(line[0]).name
+    ]
+
+    assert len(installs) == 2
+    for words in installs:
+        assert words in [
+            shlex.split(line)[1:] for line in script.splitlines() if "pip install -e" in line
+        ]
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    lines = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+
+    assert lines[-2:] == ["make check", "make test"]
+
+
+def test_every_command_has_a_row() -> None:
+    table = TEXT.partition("| command | what it does |")[2].partition("\n\n")[0]
+    rows = " ".join(line.split("|")[1] for line in table.strip().splitlines()[1:])
+
+    assert set(re.findall(r"`(\w+)`", rows)) == set(COMMANDS)
+
+
+def test_the_tree_is_the_tree() -> None:
+    """Each line's path exists and says its purpose; each folder of code has a line."""
+    tree = TEXT.partition("## The house")[2].split("```")[1].strip().splitlines()
+    paths = [line.split()[0] for line in tree]
+    packages = {path.parent.relative_to(ROOT).parts[0] for path in ROOT.glob("*/__init__.py")}
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert all(len(line.split()) > 2 for line in tree)
+    assert packages <= {path.partition("/")[0] for path in paths}
+    assert {f"app/{each.name}/" for each in (ROOT / "app").iterdir() if has_code(each)} <= set(
+        paths
+    )
+
+
+def has_code(folder: Path) -> bool:
+    """Whether a folder holds Python files of ours."""
+    return folder.is_dir() and any(folder.glob("*.py"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Within the repository; addresses in the net are only looked at."""
+    text = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(document: Path) -> set[str]:
+    """What a document's headings are called in links."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor"], ["video", "--help"]])
+def test_quick_commands_run(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "main.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(500)
+def test_the_demo_finds_the_people_of_its_clip(tmp_path: Path) -> None:
+    """With the models that ship, as a user starts it: the same as `make demo`."""
+    done = subprocess.run(
+        [sys.executable, "main.py", "demo", "--out", str(tmp_path), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=480,
+    )
+
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["frames"] == 330
+    assert seen["people"] >= 6
+    assert {Path(path).suffix for path in seen["files"]} == {".mp4", ".jsonl", ".csv", ".json"}
+    assert all((ROOT / path).stat().st_size > 0 for path in seen["files"])
