@@ -108,7 +108,7 @@ class PersonDetector(nn.Module):
         """Detect.
 
         Args:
-            frames: (N, 3, H, W) float32, normalised RGB; H and W multiples of 32.
+            frames: (N, 3, H, W) float32, normalised as the card says; H and W multiples of 32.
 
         Returns:
             The maps of strides 8, 16, 32.

@@ -142,7 +142,7 @@ class CspNext(nn.Module):
         """Extract features.
 
         Args:
-            frames: (N, 3, H, W) float32, normalised RGB; H and W multiples of 32.
+            frames: (N, 3, H, W) float32, normalised as the card says; H and W multiples of 32.
 
         Returns:
             (N, C, H/8, W/8), (N, 2C, H/16, W/16), (N, 4C, H/32, W/32).
