@@ -74,7 +74,7 @@ CARD = ModelCard(
         "(286), frames of sample videos (255, CC BY 4.0, Apache-2.0, BSD-3). Weights only; no "
         "photograph is shipped. Hand labels where they exist, the teachers' heatmaps everywhere."
     ),
-    initialisation="backbone: PP-TinyPose 256x192 (PaddleDetection, Apache-2.0); RefineNet: random",
+    initialisation="backbone, finest head: PP-TinyPose (PaddleDetection, Apache-2.0); rest: random",
     teacher="two trainings of PP-TinyPose 256x192 (PaddleDetection, Apache-2.0), mirror-averaged",
     licence="Apache-2.0; see model_zoo/default/NOTICE",
     training=(
