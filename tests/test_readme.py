@@ -44,7 +44,7 @@ def test_flags_that_the_text_names_exist() -> None:
     asked = set(re.findall(r"`(--[\w-]+)", TEXT)) - {"--help", "--config"}
     known = {
         flag.replace("_", "-")
-        for command in ("video", "demo", "live", "benchmark")
+        for command in ("video", "demo", "live", "benchmark", "evaluate")
         for flag in importlib.import_module(COMMANDS[command]).Config.__dataclass_fields__
     }
 
