@@ -27,6 +27,7 @@ from pose.skeleton import COCO_17
 from training.augment import Camera, photographed
 from training.distill import Cache
 from training.loss import distillation_losses
+from training.teacher import unmirrored
 
 Start = Literal["pyramid", "early", "image"]
 TRUSTED = frozenset({"lsp_train", "parse", "coco_train"})
@@ -115,7 +116,7 @@ class DistillJob:
         target, mirrored = self._targets(index), None
         if self._config.start == "image":
             mirrored = rng.random(len(index)) < 0.5
-            target[mirrored] = _mirrored_maps(target[mirrored])
+            target[mirrored] = unmirrored(target[mirrored])
         output = self._forward(index, rng, mirrored)
         weight = torch.ones(target.shape[:2])
         return distillation_losses(
@@ -185,13 +186,6 @@ class DistillJob:
     def describe(self) -> dict[str, Any]:
         """The network and its card."""
         return {"network": describe(self._net), "card": self._card.to_json()}
-
-
-def _mirrored_maps(maps: np.ndarray) -> np.ndarray:
-    """Targets of mirrored crops: pixel i shows what lay at w - 1/4 - i."""
-    swapped = maps[:, COCO_17.flip][..., ::-1]
-    beside = np.concatenate([swapped[..., :1], swapped[..., :-1]], axis=-1)
-    return np.asarray(0.25 * swapped + 0.75 * beside, np.float32)
 
 
 def _mean_oks(found: np.ndarray, wanted: np.ndarray) -> float:

@@ -97,11 +97,11 @@ class PoseTeacher:
 
 
 def unmirrored(maps: FloatArray) -> FloatArray:
-    """Heatmaps of a mirrored crop, turned back: (K, h, w) -> (K, h, w).
+    """Heatmaps of a mirrored crop, turned back (or of a crop, mirrored): (..., K, h, w), the same.
 
     Heatmap pixel i lies on crop pixel 4i, so in a crop of 4w pixels the mirrored map's pixel i
     shows what lies at w - 1/4 - i: a shift by three quarters of a pixel after the reversal.
     """
-    swapped = maps[COCO_17.flip][:, :, ::-1]
-    beside = np.concatenate([swapped[:, :, :1], swapped[:, :, :-1]], axis=2)
+    swapped = maps[..., COCO_17.flip, :, ::-1]
+    beside = np.concatenate([swapped[..., :1], swapped[..., :-1]], axis=-1)
     return np.asarray(0.25 * swapped + 0.75 * beside, np.float32)

@@ -17,6 +17,7 @@ from pose.skeleton import COCO_17
 from training.distill import Cache, open_cache, remember_features
 from training.distill_job import DistillConfig, DistillJob, Start
 from training.pose_recipe import CARD
+from training.teacher import unmirrored
 
 SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)
 COUNT = 12
@@ -116,12 +117,10 @@ def test_features_that_were_never_computed_are_asked_for(cache: Cache) -> None:
 
 
 def test_mirrored_targets_are_those_of_the_mirrored_crop(rng: np.random.Generator) -> None:
-    from training.distill_job import _mirrored_maps
-
     points = rng.uniform(10, 38, (2, 17, 2)).astype(np.float32)
     mirrored = points[:, COCO_17.flip].copy()
     mirrored[..., 0] = (191 - 4 * mirrored[..., 0]) / 4
 
-    turned = _mirrored_maps(heatmap.encode(points, (48, 64), 2.0))
+    turned = unmirrored(heatmap.encode(points, (48, 64), 2.0))
 
     np.testing.assert_allclose(heatmap.decode_dark(turned)[0], mirrored, atol=0.1)
