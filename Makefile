@@ -24,7 +24,7 @@ setup: .venv/dev.stamp  ## make .venv with everything that tests, checks and tra
 
 model: .venv/dev.stamp  ## train the default models again (hours)
 	$(RUN) main.py train --recipe person-320
-	$(RUN) main.py build --checkpoint runs/person-320/final.pt --onnx model_zoo/default/person.onnx
+	$(RUN) main.py build --checkpoint runs/person-320/best.pt --onnx model_zoo/default/person.onnx
 	$(RUN) main.py train --recipe pose-base
 	$(RUN) main.py build --checkpoint runs/pose-base/phase2_early/final.pt \
 		--onnx model_zoo/default/pose.onnx

@@ -14,6 +14,7 @@ import pytest
 
 from app.command_line import parse
 from main import COMMANDS
+from model_zoo.zoo import card_of
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -129,6 +130,33 @@ def anchors(document: Path) -> set[str]:
     """What a document's headings are called in links."""
     headings = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+# model, how the figure is called on its card, how the README begins its row
+FIGURES = (
+    ("pose", "AP, true boxes, person_keypoints_val_coco", "joints, people's true boxes"),
+    ("pose", "AP50, true boxes, person_keypoints_val_coco", "joints, people's true boxes"),
+    ("pose", "PCK, true boxes, person_keypoints_val_coco", "joints, people's true boxes"),
+    ("person", "AP, end to end, person_keypoints_val_coco", "joints, boxes by our detector"),
+    ("person", "AP50, end to end, person_keypoints_val_coco", "joints, boxes by our detector"),
+    ("person", "PCK, end to end, person_keypoints_val_coco", "joints, boxes by our detector"),
+    ("pose", "PCK, true boxes, person_keypoints_val_lsp", "joints, true boxes"),
+    ("person", "detector_AP50, end to end, person_keypoints_val_coco", "people | the same"),
+    ("person", "detector_AP50, person_boxes_val_coco", "people | 150"),
+)
+
+
+@pytest.mark.parametrize(("model", "called", "row"), FIGURES)
+def test_figures_are_those_of_the_models_that_ship(model: str, called: str, row: str) -> None:
+    measured = card_of(model).measured
+    (value,) = (value for name, value in measured.items() if name.startswith(f"{called} ("))
+    (line,) = (line for line in TEXT.splitlines() if line.startswith(f"| {row}"))
+
+    figure = called.split(",")[0].removeprefix("detector_")
+
+    found = re.search(rf"\b{figure} (\d\.\d+)", line)
+    assert found is not None
+    assert float(found[1]) == pytest.approx(value, abs=5.1e-4)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["doctor"], ["video", "--help"]])
