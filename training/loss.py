@@ -60,7 +60,7 @@ def cpn_losses(
         for found, wanted in zip(output.levels, level_targets, strict=True)
     ]
     return {
-        "global": torch.stack(levels).sum() / 2,
+        "global": torch.stack(levels).mean() / 2,
         "refine": hard_keypoint_loss(output.refined, target, labelled, hardest),
     }
 

@@ -36,13 +36,13 @@ def test_an_unlabelled_keypoint_is_never_hard() -> None:
 
 
 def test_global_net_is_taught_zero_where_a_keypoint_is_hidden() -> None:
-    """tf-cpn multiplies the target, not the loss."""
+    """tf-cpn multiplies the target, not the loss, and halves the mean over the levels."""
     target = torch.ones(1, 2, 4, 4)
     output = CpnOutput([torch.zeros(1, 2, 4, 4)] * 4, target.clone())
 
     losses = cpn_losses(output, [target] * 4, target, torch.tensor([[1.0, 0.0]]), torch.ones(1, 2))
 
-    assert float(losses["global"]) == pytest.approx(4 * 0.5 / 2)
+    assert float(losses["global"]) == pytest.approx(0.5 / 2)
     assert float(losses["refine"]) == 0
 
 
