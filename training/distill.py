@@ -170,7 +170,8 @@ def _fill(cache: Cache, people: Sequence[Person], teacher: PoseTeacher, index: i
         drawn_out = 4 / 3 if rng.random() < 0.75 else 3 / 4
     to_crop = crop_affine(rng, person.xyxy, known, SIZE_WH, DISTILL_GEOMETRY, drawn_out)
     crop = np.asarray(cv2.warpAffine(photograph, to_crop, SIZE_WH), np.uint8)
-    maps = teacher.heatmaps(crop, rng)
+    # A generator of its own: how many views there are does not change the crops.
+    maps = teacher.heatmaps(crop, np.random.default_rng([8, int(index)]))
     cache.targets[index] = (maps.clip(0, 1) * 255).round().astype(np.uint8)
     cache.crops[index] = photographed(rng, crop, DISTILL_CAMERA)
     cache.hand[index, :, :2] = affine.apply(to_crop, person.keypoints[None])[0]

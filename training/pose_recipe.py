@@ -104,7 +104,7 @@ def train(config: Config) -> Path:
         config.folder / "cache",
         chosen,
         [first_teacher, teachers / "tinypose_256x192_B.onnx"],
-        views=0,
+        views=1,
         workers=config.workers,
     )
     network = LiteCpn().to(memory_format=torch.channels_last)  # type: ignore[call-overload]

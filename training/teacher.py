@@ -27,7 +27,7 @@ class PoseTeacher:
 
     Args:
         files: ONNX files with one input (N, 3, H, W) RGB, ImageNet-normalised, and heatmaps out.
-        views: How many further moved and scaled views join the mean, each mirrored too.
+        views: How many further views (moved, scaled, turned) join the mean, each mirrored too.
         threads: Threads of ONNX Runtime.
     """
 
@@ -60,14 +60,10 @@ class PoseTeacher:
         maps_wh = (total.shape[2], total.shape[1])
         to_crop = affine.heatmap_to_crop((width, height), maps_wh)
         for _ in range(self._views):
-            zoom, (dx, dy) = rng.uniform(0.9, 1.1), rng.uniform(-6, 6, 2)
-            move = np.array(
-                [
-                    [zoom, 0, (1 - zoom) * width / 2 + dx],
-                    [0, zoom, (1 - zoom) * height / 2 + dy],
-                ],
-                np.float32,
-            )
+            zoom, turn_deg = rng.uniform(0.9, 1.1), rng.uniform(-10, 10)
+            centre = ((width - 1) / 2, (height - 1) / 2)
+            move = cv2.getRotationMatrix2D(centre, turn_deg, zoom).astype(np.float32)
+            move[:, 2] += rng.uniform(-6, 6, 2)
             moved = np.asarray(cv2.warpAffine(crop, move, (width, height)), np.uint8)
             between = affine.compose(affine.inverse(to_crop), affine.compose(move, to_crop))
             # (K, h, w) -> (h, w, K): OpenCV warps all maps in one call.
