@@ -14,6 +14,7 @@ from pathlib import Path
 from build_engine.export_onnx import export
 from model_zoo.card_page import card_page
 from network.checkpoint import load
+from network.cpn import LiteCpn
 from network.described import build
 from network.person_detector import PersonDetector
 from pose.card import ModelCard
@@ -55,7 +56,7 @@ def run(config: Config) -> None:
         card = replace(card, name=config.name)
     for what in config.measured:
         card = replace(card, measured={**card.measured, **_figures(what)})
-    deployed = network.export() if isinstance(network, PersonDetector) else network
+    deployed = network.export() if isinstance(network, (PersonDetector, LiteCpn)) else network
     written = export(deployed, card, config.onnx)
     write_page(card, config.onnx)
     sys.stdout.write(

@@ -7,6 +7,7 @@ top-down pyramid takes the place of GlobalNet's laterals and merges.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from network.backbones import make_backbone
 from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
+from network.backbones.lite_hrnet_folded import folded
 from network.backbones.resnet import ResnetConfig
 from network.global_net import GlobalNet, GlobalNetConfig
 from network.refine_net import RefineNet, RefineNetConfig
@@ -24,8 +26,9 @@ class CpnOutput(NamedTuple):
     """What the loss looks at.
 
     Attributes:
-        levels: GlobalNet's heatmaps of P2..P5, each (N, K, h, w), finest first.
-        refined: RefineNet's heatmaps (N, K, h, w): the answer.
+        levels: GlobalNet's heatmaps of P2..P5, each (N, K, h, w), finest first. Of a stacked
+            hourglass: every stage's, in order, the last included.
+        refined: The answer (N, K, h, w): RefineNet's heatmaps; without one, one of `levels`.
     """
 
     levels: list[Tensor]
@@ -74,8 +77,8 @@ class LiteCpnConfig:
     backbone: LiteHrnetConfig = field(default_factory=LiteHrnetConfig)
     keypoints: int = 17
     level_channels: int = 40
-    final_channels: int = 64
-    final_squeeze: int = 32
+    final_channels: int = 32
+    final_squeeze: int = 16
 
 
 class LiteCpn(nn.Module):
@@ -122,3 +125,9 @@ class LiteCpn(nn.Module):
         pyramid = self.backbone(image)
         refined: Tensor = self.heads[0](pyramid[0]) + self.refine_net(pyramid)
         return refined
+
+    def export(self) -> LiteCpn:
+        """A copy with the folded backbone, for the ONNX file: the same answers in less time."""
+        deployed = copy.deepcopy(self).eval()
+        deployed.backbone = folded(self.backbone)
+        return deployed

@@ -1,0 +1,56 @@
+"""The folded Lite-HRNet answers what the network answers that was trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
+from network.backbones.lite_hrnet_folded import FoldedUnits, folded
+from network.cpn import LiteCpn
+
+
+def _image(rng: np.random.Generator) -> torch.Tensor:
+    return torch.from_numpy(rng.normal(size=(2, 3, 96, 64)).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LiteHrnetConfig(modules=(1, 1, 1), units=1),
+        LiteHrnetConfig(modules=(1, 1, 1), units=3),
+        LiteHrnetConfig(modules=(1, 1, 1), channels=(42, 84, 160, 320)),
+        LiteHrnetConfig(),
+    ],
+    ids=["nothing to pair", "one left over", "halves that are odd", "as shipped"],
+)
+def test_every_level_is_the_same(config: LiteHrnetConfig, rng: np.random.Generator) -> None:
+    network = LiteHrnet(config).eval()
+    image = _image(rng)
+
+    with torch.no_grad():
+        for found, expected in zip(folded(network)(image), network(image), strict=True):
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_network_that_was_folded_stays_as_it_was() -> None:
+    network = LiteHrnet(LiteHrnetConfig(modules=(1, 1, 1)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    folded(network)
+
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name], atol=0, rtol=0)
+
+
+def test_an_exported_lite_cpn_is_folded_and_answers_the_same(rng: np.random.Generator) -> None:
+    network = LiteCpn().eval()
+    nn.init.ones_(network.refine_net.predict[1].weight)
+    image = _image(rng)
+    deployed = network.export()
+
+    assert any(isinstance(part, FoldedUnits) for part in deployed.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(deployed(image), network(image), atol=1e-5, rtol=1e-4)
