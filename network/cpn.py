@@ -18,6 +18,7 @@ from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
 from network.backbones.lite_hrnet_folded import folded
 from network.backbones.resnet import ResnetConfig
 from network.global_net import GlobalNet, GlobalNetConfig
+from network.mask_head import MaskHead, MaskHeadConfig
 from network.refine_net import RefineNet, RefineNetConfig
 from network.resize import enlarged
 
@@ -29,10 +30,12 @@ class CpnOutput(NamedTuple):
         levels: GlobalNet's heatmaps of P2..P5, each (N, K, h, w), finest first. Of a stacked
             hourglass: every stage's, in order, the last included.
         refined: The answer (N, K, h, w): RefineNet's heatmaps; without one, one of `levels`.
+        mask: Logits of the person's mask (N, h, w), where a head for it trains along.
     """
 
     levels: list[Tensor]
     refined: Tensor
+    mask: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,13 @@ class CpnConfig:
         backbone: Configuration of any of `network.backbones.BACKBONES`.
         global_net: Of the pyramid.
         refine_net: Of what stands on it.
+        mask_head: Of the segmentation supervision; None for none. It never costs when answering.
     """
 
     backbone: Any = field(default_factory=ResnetConfig)
     global_net: GlobalNetConfig = field(default_factory=GlobalNetConfig)
     refine_net: RefineNetConfig = field(default_factory=RefineNetConfig)
+    mask_head: MaskHeadConfig | None = None
 
 
 class Cpn(nn.Module):
@@ -59,11 +64,15 @@ class Cpn(nn.Module):
         self.backbone, widths = make_backbone(config.backbone)
         self.global_net = GlobalNet(widths, config.global_net)
         self.refine_net = RefineNet(config.refine_net)
+        self.mask_head: MaskHead | None = None
+        if config.mask_head is not None:
+            self.mask_head = MaskHead([config.global_net.channels] * len(widths), config.mask_head)
 
     def all_heatmaps(self, image: Tensor) -> CpnOutput:
-        """Heatmaps of every stage, for the loss."""
+        """Heatmaps of every stage, and the mask where a head for it trains; for the loss."""
         pyramid = self.global_net.pyramid(self.backbone(image))
-        return CpnOutput(self.global_net.heatmaps(pyramid), self.refine_net(pyramid))
+        mask = None if self.mask_head is None else self.mask_head(pyramid)
+        return CpnOutput(self.global_net.heatmaps(pyramid), self.refine_net(pyramid), mask)
 
     def forward(self, image: Tensor) -> Tensor:
         refined: Tensor = self.refine_net(self.global_net.pyramid(self.backbone(image)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from pose.errors import InputError
 from pose.skeleton import COCO_17
 from pose.types import FloatArray
+from training.masks import Mask, from_coco
 
 _K = len(COCO_17)
 
@@ -33,6 +34,7 @@ class Person:
         keypoints: (K, 2) float32 hand-labelled pixels, NaN where nobody labelled.
         visibility: (K,) int64 COCO flags: 0 unlabelled, 1 occluded, 2 visible.
         guess: (K, 3) float32 the teacher's x, y, score; NaN and 0 where there is none.
+        mask: Which pixels are the person, where that is known.
     """
 
     image: Path
@@ -41,6 +43,7 @@ class Person:
     keypoints: FloatArray
     visibility: np.ndarray
     guess: FloatArray
+    mask: Mask | None = None
 
     @property
     def by_hand(self) -> bool:
@@ -77,6 +80,7 @@ def read_people(
             keypoints=keypoints.astype(np.float32),
             visibility=visibility,
             guess=_no_guess(),
+            mask=from_coco(label.get("segmentation"), f"{annotations}, label {label['id']}"),
         )
     extra: list[Person] = []
     for image, label in _labels(teacher) if teacher else ():
@@ -144,6 +148,4 @@ def _no_guess() -> FloatArray:
 
 
 def _with_guess(person: Person, guess: FloatArray) -> Person:
-    return Person(
-        person.image, person.source, person.xyxy, person.keypoints, person.visibility, guess
-    )
+    return replace(person, guess=guess)
