@@ -1,6 +1,7 @@
 """The training loop: steps, EMA, mixed precision, checkpoints, progress. Knows no task.
 
-A job brings the network, the batches and the losses. A run lives in a folder:
+A job brings the network, the batches and the losses. Under torchrun every process runs this loop on
+its own part of the batches; the first one writes. A run lives in a folder:
 
     last.pt        everything needed to go on: network, EMA, optimiser, step
     best.pt        the EMA weights that did best on held-in data, with the figures
@@ -16,13 +17,14 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from network import checkpoint
 from pose.errors import InputError
+from training import distributed
 from training.progress import Progress
 from training.schedule import Schedule, cosine
 
@@ -35,7 +37,7 @@ class Job(Protocol):
     network: nn.Module
 
     def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
-        """Groups for AdamW, each with `params` and `lr`; what is left out is frozen."""
+        """Groups for the optimiser, each with `params` and `lr`; what is left out is frozen."""
         ...
 
     def batches(self, seed: int) -> Iterator[Any]:
@@ -63,9 +65,10 @@ class LoopConfig:
         steps: Optimiser steps in all.
         rate: Highest learning rate.
         warmup_steps: Linear warm-up at the start.
-        weight_decay: AdamW's.
+        weight_decay: The optimiser's, for groups that do not say their own.
+        optimiser: `adamw`, or `adam` or `sgd` (momentum 0.9), where it is added to the gradient.
         ema_decay: Of the running mean of the weights; 0 turns it off.
-        clip_norm: Largest gradient norm.
+        clip_norm: Largest gradient norm; 0 does not clip.
         accumulate: Batches whose gradients are added before a step.
         validate_every: Steps between looks at held-in data.
         save_every: Steps between checkpoints.
@@ -78,6 +81,7 @@ class LoopConfig:
     rate: float = 1e-3
     warmup_steps: int = 200
     weight_decay: float = 1e-4
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     ema_decay: float = 0.998
     clip_norm: float = 5.0
     accumulate: int = 1
@@ -97,43 +101,48 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
     Raises:
         InputError: The loss became NaN or infinite; the last good checkpoint is kept.
     """
-    from torch.utils.tensorboard import SummaryWriter  # tensorboard takes seconds to import
-
+    first = distributed.is_first()
     run_dir.mkdir(parents=True, exist_ok=True)
     device = next(job.network.parameters()).device
+    if config.channels_last:
+        job.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = schedule or cosine(config.steps, config.warmup_steps)
     groups = job.parameter_groups(config.rate)
     base_rates = [group["lr"] for group in groups]
-    optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    optimiser = _optimiser(groups, config)
     trained = [p for group in groups for p in group["params"]]
     ema = deepcopy(job.network).eval()
     step, epoch, best = _resume(run_dir, job.network, ema, optimiser)
+    learner = distributed.Learner(job.network, job.losses)
     batches = job.batches(config.seed + epoch)
-    writer = SummaryWriter(str(run_dir))
-    with Progress(run_dir.name, config.steps, step) as progress:
+    writer = _writer(run_dir) if first else None
+    with Progress(run_dir.name, config.steps, step, shown=first) as progress:
         while step < config.steps:
             for group, base in zip(optimiser.param_groups, base_rates, strict=True):
                 group["lr"] = base * schedule(step)
             optimiser.zero_grad(set_to_none=True)
+            taken = []
             for _ in range(config.accumulate):
                 batch = next(batches, None)
                 if batch is None:
                     epoch += 1
                     batches = job.batches(config.seed + epoch)
                     batch = next(batches)
-                with torch.autocast(device.type, torch.bfloat16, enabled=config.amp):
-                    losses = job.losses(batch)
-                    loss = torch.stack(list(losses.values())).sum() / config.accumulate
-                loss.backward()  # type: ignore[no-untyped-call]
-            said = {name: float(value.detach()) for name, value in losses.items()}
+                taken.append(batch)
+            amp = torch.autocast(device.type, torch.bfloat16, enabled=config.amp)
+            losses = learner.gradients(taken, amp)
+            said = distributed.averaged({k: float(v.detach()) for k, v in losses.items()})
             total = sum(said.values())
             if not math.isfinite(total):
                 raise InputError(f"the loss became {total} at step {step}; lower --rate and resume")
-            nn.utils.clip_grad_norm_(trained, config.clip_norm)
+            if config.clip_norm:
+                nn.utils.clip_grad_norm_(trained, config.clip_norm)
             optimiser.step()
             _follow(ema, job.network, config.ema_decay, step)
             step += 1
             progress.advance(note=" ".join(f"{k} {v:.5f}" for k, v in said.items()))
+            if writer is None:
+                continue
             if step % 20 == 0:
                 for name, value in said.items():
                     writer.add_scalar(f"loss/{name}", value, step)
@@ -151,12 +160,26 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
                     "describe": job.describe(),
                 }
                 checkpoint.save(run_dir / "last.pt", state)
-    writer.close()
-    figures = job.validate(ema)
     final = run_dir / "final.pt"
-    weights = {"network": ema.state_dict(), "figures": figures, "step": step}
-    checkpoint.save(final, {**weights, "describe": job.describe()})
+    if writer is not None:
+        writer.close()
+        weights = {"network": ema.state_dict(), "figures": job.validate(ema), "step": step}
+        checkpoint.save(final, {**weights, "describe": job.describe()})
     return final
+
+
+def _writer(run_dir: Path) -> Any:
+    from torch.utils.tensorboard import SummaryWriter  # tensorboard takes seconds to import
+
+    return SummaryWriter(str(run_dir))
+
+
+def _optimiser(groups: list[dict[str, Any]], config: LoopConfig) -> torch.optim.Optimizer:
+    decay = config.weight_decay
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=config.rate, momentum=0.9, weight_decay=decay)
+    kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, weight_decay=decay)
 
 
 def _resume(

@@ -27,9 +27,10 @@ class Progress:
         what: Short name of the work.
         total: Number of steps.
         done: Steps that an earlier run did.
+        shown: Whether there is a bar; one of several processes shows it.
     """
 
-    def __init__(self, what: str, total: int, done: int = 0) -> None:
+    def __init__(self, what: str, total: int, done: int = 0, shown: bool = True) -> None:
         self._what, self._total, self._done, self._first = what, total, done, done
         self._bar = Bar(
             TextColumn("{task.description}"),
@@ -39,7 +40,7 @@ class Progress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=Console(stderr=True),
-            disable=not Console(stderr=True).is_terminal,
+            disable=not (shown and Console(stderr=True).is_terminal),
         )
         self._task = self._bar.add_task(what, total=total, completed=done, note="")
         self._start_s = self._said_s = time.monotonic()
