@@ -19,13 +19,14 @@ from torch import Tensor, nn
 
 from network.cpn import CpnOutput, LiteCpn
 from network.described import describe
-from pose import heatmap
+from pose import affine, heatmap
 from pose.card import ModelCard
 from pose.crops import to_batch
 from pose.oks import oks
 from pose.skeleton import COCO_17
 from training.augment import Camera, photographed
-from training.distill import Cache
+from training.distill import SIZE_WH, Cache
+from training.distill_view import View, draw_view, plain_view
 from training.loss import distillation_losses
 from training.teacher import unmirrored
 
@@ -47,15 +48,17 @@ class DistillConfig:
             counts only where its source is trusted (LSPET has swapped sides and gross errors).
         hardest: M of OHKM.
         backbone_rate: Factor on the learning rate of the backbone's parts.
+        size_wh: The network's input; another than the crops' own needs `start` "image".
         source_share: Factor on how often a source is drawn; 1 where not named.
     """
 
     start: Start = "pyramid"
     batch: int = 24
-    hand_share: float = 0.4
+    hand_share: float = 0.5
     agree_px: float = 5.0
     hardest: int = 8
     backbone_rate: float = 0.1
+    size_wh: tuple[int, int] = SIZE_WH
     source_share: dict[str, float] = field(default_factory=dict)
 
 
@@ -113,11 +116,18 @@ class DistillJob:
         """Distance to the mixed targets."""
         rng = np.random.default_rng(int(batch[0]))
         index = np.sort(batch[1:])
-        target, mirrored = self._targets(index), None
+        target = self._targets(index)
         if self._config.start == "image":
+            crops = self._crops(index)
             mirrored = rng.random(len(index)) < 0.5
             target[mirrored] = unmirrored(target[mirrored])
-        output = self._forward(index, rng, mirrored)
+            crops[mirrored] = crops[mirrored][:, :, ::-1]
+            views = [draw_view(rng, maps, SIZE_WH, self._config.size_wh) for maps in target]
+            crops, target = self._seen(views, crops, target)
+            crops = np.stack([photographed(rng, crop, Camera()) for crop in crops])
+            output = self._net.all_heatmaps(torch.from_numpy(to_batch(crops, self._card)))
+        else:
+            output = self._forward(index)
         weight = torch.ones(target.shape[:2])
         return distillation_losses(
             CpnOutput([x.float() for x in output.levels], output.refined.float()),
@@ -126,17 +136,20 @@ class DistillJob:
             self._config.hardest,
         )
 
-    def _forward(
-        self, index: np.ndarray, rng: np.random.Generator | None, mirrored: np.ndarray | None = None
-    ) -> CpnOutput:
+    def _crops(self, index: np.ndarray) -> np.ndarray:
+        return np.asarray(self._cache.crops[index])
+
+    def _seen(
+        self, views: list[View], crops: np.ndarray, maps: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Crops and maps through one view each, at the network's own size."""
+        size_wh = self._config.size_wh
+        moved = [view.image(crop, size_wh) for view, crop in zip(views, crops, strict=True)]
+        warped = [view.heatmaps(one, size_wh) for view, one in zip(views, maps, strict=True)]
+        return np.stack(moved), np.stack(warped)
+
+    def _forward(self, index: np.ndarray) -> CpnOutput:
         net = self._net
-        if self._config.start == "image":
-            crops = self._cache.crops[index]
-            if mirrored is not None:
-                crops[mirrored] = crops[mirrored][:, :, ::-1]
-            if rng is not None:
-                crops = np.stack([photographed(rng, crop, Camera()) for crop in crops])
-            return net.all_heatmaps(torch.from_numpy(to_batch(crops, self._card)))
         kept = [torch.from_numpy(level[index].astype(np.float32)) for level in self._features]
         kept = [x.contiguous(memory_format=torch.channels_last) for x in kept]
         pyramid = kept if self._config.start == "pyramid" else net.backbone.late(kept)
@@ -164,15 +177,24 @@ class DistillJob:
         assert isinstance(network, LiteCpn)
         mine, self._net = self._net, network.eval()
         found, wanted, errors = [], [], []
+        whole = plain_view(SIZE_WH, self._config.size_wh)
+        maps_wh = (SIZE_WH[0] // STRIDE, SIZE_WH[1] // STRIDE)
+        back = affine.inverse(whole.between(maps_wh, self._config.size_wh)[None])
         try:
             for first in range(0, len(self._held_in), 16):
                 index = self._held_in[first : first + 16]
-                answer = self._forward(index, None).refined.float().numpy()
                 target = self._targets(index)
-                errors.append(((answer - target) ** 2).mean((1, 2, 3)))
-                found.append(heatmap.decode_dark(answer)[0])
                 points, scores = heatmap.decode_dark(target)
                 wanted.append(np.where(scores[..., None] > 0.3, points, np.nan))
+                if self._config.start == "image":
+                    crops, target = self._seen([whole] * len(index), self._crops(index), target)
+                    batch = torch.from_numpy(to_batch(crops, self._card))
+                    answer = self._net.all_heatmaps(batch).refined.float().numpy()
+                else:
+                    answer = self._forward(index).refined.float().numpy()
+                errors.append(((answer - target) ** 2).mean((1, 2, 3)))
+                points, _ = heatmap.decode_dark(answer)
+                found.append(affine.apply(np.repeat(back, len(points), 0), points))
         finally:
             self._net = mine
         hand = self._cache.hand[self._held_in]

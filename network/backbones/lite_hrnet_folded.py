@@ -62,6 +62,7 @@ class FoldedExchange(nn.Module):
         self.fuse = copy.deepcopy(module.fuse)
         for target in range(1, len(self.branches)):
             *_, last = (m for m in self.fuse[f"{target}_0"].modules() if isinstance(m, nn.Conv2d))
+            assert last.bias is not None
             last.weight.data *= 2
             last.bias.data *= 2
 
