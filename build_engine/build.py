@@ -1,24 +1,34 @@
-"""Turn trained weights into a network file that the application runs.
+"""Turn trained weights into a network file, and that into an engine for this machine's GPU.
+
+Weights become ONNX; ONNX becomes an engine of TensorRT (or, with --out X.onnx, an ONNX file in
+half precision or INT8). An engine without --out goes to the user's cache, where the application
+finds it. --onnx alone takes a file that is there, or the name of a model that ships.
 
 Example:
     main.py build --checkpoint runs/pose-base/phase2_early/final.pt --onnx pose.onnx
+    main.py build --onnx pose --precision fp16
+    main.py build --onnx person --backend tensorrt_rtx --out person.engine
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from build_engine.export_onnx import export
+from build_engine.build_tensorrt import BuildOptions
+from build_engine.compare import Parity
+from build_engine.make_engine import NOT_VERIFIED, Backend, Made, Request, make_engine
+from build_engine.tensorrt_features import Precision
+from build_engine.watch import watched
+from engines.engine import read_network_file
 from model_zoo.card_page import card_page
-from network.checkpoint import load
-from network.cpn import LiteCpn
-from network.described import build
-from network.person_detector import PersonDetector
+from model_zoo.zoo import model_path
 from pose.card import ModelCard
 from pose.errors import InputError, OutputError, UsageError
+from pose.onnx_header import card_in_onnx
 
 FIGURES = (
     "AP", "AP50", "AP75", "APm", "APl", "AR", "PCK", "PCKh",
@@ -28,12 +38,34 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Config:
-    """Checkpoint of `main.py train` -> ONNX with its card, compared with torch, and a page."""
+    """Weights -> ONNX with its card, compared with torch -> engine, compared with ONNX Runtime."""
 
-    checkpoint: Path
-    """Checkpoint of a run: best.pt, final.pt or last.pt."""
-    onnx: Path
-    """ONNX file to write."""
+    checkpoint: Path | None = None
+    """Weights: best.pt, final.pt or last.pt of a run, or .safetensors."""
+    onnx: str = ""
+    """ONNX file: written if --checkpoint is given, else read; then a model's name will do."""
+    out: Path | None = None
+    """What to build from the ONNX file: X.engine, or X.onnx in another precision."""
+    precision: Precision = "fp16"
+    """Of what --out names, or of the engine in the cache."""
+    batch: tuple[int, int, int] = (1, 4, 16)
+    """Smallest, usual and largest number of pictures in one run of the engine."""
+    keep_fp32: tuple[str, ...] = ()
+    """Nodes (by name, with * and ?) or operators that stay float32 in fp16 and int8."""
+    backend: Backend = "tensorrt"
+    """What builds and runs the engine; tensorrt_rtx builds without a GPU too."""
+    workspace_mib: int = 0
+    """Most scratch memory of one layer in MiB; 0 chooses by the GPU's memory."""
+    level: int = 3
+    """Optimisation level, 0 (builds fast) to 5 (runs fast)."""
+    dla_core: int = -1
+    """Deep learning accelerator of a Jetson to run on; -1 for the GPU."""
+    timing_cache: Path | None = None
+    """File that remembers how fast kernels were; without it one in the user's cache."""
+    pictures: Path | None = None
+    """Folder of pictures or a video, to compare and to calibrate on; else the clip that ships."""
+    calibrate_on: int = 64
+    """Pictures that the ranges of INT8 are learned from."""
     measured: tuple[str, ...] = ()
     """Figures for the card: WHAT=FILE, the file from `main.py evaluate --json`; may be several."""
     name: str = ""
@@ -41,28 +73,41 @@ class Config:
 
 
 def run(config: Config) -> None:
-    """Export and say what was written."""
-    state = load(config.checkpoint)
-    if "network" not in state or "describe" not in state:
-        raise InputError(
-            f"{config.checkpoint}: expected a checkpoint of main.py train, "
-            f"got one with {sorted(state)[:6]}"
-        )
-    described = state["describe"]
-    network = build(described["network"])
-    network.load_state_dict(state.get("ema", state["network"]))
-    card = ModelCard.from_json(described["card"], str(config.checkpoint))
-    if config.name:
-        card = replace(card, name=config.name)
-    for what in config.measured:
-        card = replace(card, measured={**card.measured, **_figures(what)})
-    deployed = network.export() if isinstance(network, (PersonDetector, LiteCpn)) else network
-    written = export(deployed, card, config.onnx)
-    write_page(card, config.onnx)
-    sys.stdout.write(
-        f"{written.path}: {written.file_bytes / 1e6:.2f} MB, "
-        f"differs from torch by at most {written.difference:.1e}\n"
+    """Do what is asked, and say what was written."""
+    onnx = config.onnx
+    if config.checkpoint is None and (config.measured or config.name):
+        raise UsageError("--measured and --name go on the card of an export: give --checkpoint too")
+    if config.checkpoint is not None:
+        onnx = onnx or (str(config.out.with_suffix(".onnx")) if config.out else "")
+        if not onnx:
+            raise UsageError("expected --onnx or --out beside --checkpoint: where to write")
+        _export(config.checkpoint, Path(onnx), config)
+        if config.out is None or config.out == Path(onnx):
+            return
+    if not onnx:
+        raise UsageError("expected --checkpoint or --onnx; see main.py build --help")
+    if config.out is not None and config.out.suffix == ".onnx":
+        _convert(onnx, config.out, config)
+        return
+    request = Request(
+        onnx=onnx,
+        out=config.out,
+        precision=config.precision,
+        backend=config.backend,
+        options=BuildOptions(
+            batch=config.batch,
+            workspace_mib=config.workspace_mib,
+            level=config.level,
+            dla_core=config.dla_core,
+            timing_cache=config.timing_cache,
+        ),
+        keep=config.keep_fp32,
+        pictures_from=config.pictures,
+        calibrate_on=config.calibrate_on,
     )
+    with watched(f"{onnx} for {config.backend}") as watch:
+        made = make_engine(request, watch)
+    sys.stdout.write(_told(made, config.precision))
 
 
 def write_page(card: ModelCard, network: Path) -> Path:
@@ -75,13 +120,70 @@ def write_page(card: ModelCard, network: Path) -> Path:
     return path
 
 
+def _export(checkpoint: Path, onnx: Path, config: Config) -> None:
+    from build_engine.export_onnx import export  # torch, which an engine alone does not need
+    from build_engine.weights import read_weights
+
+    network, card = read_weights(checkpoint)
+    if config.name:
+        card = replace(card, name=config.name)
+    for what in config.measured:
+        card = replace(card, measured={**card.measured, **_figures(what)})
+    written = export(network, card, onnx)
+    write_page(card, onnx)
+    sys.stdout.write(
+        f"{written.path}: {written.file_bytes / 1e6:.2f} MB, "
+        f"differs from torch by at most {written.difference:.1e}\n"
+    )
+
+
+def _convert(onnx: str, out: Path, config: Config) -> None:
+    from build_engine.onnx_card import write_bytes
+    from build_engine.precision import converted
+
+    source = model_path(onnx)
+    card = card_in_onnx(read_network_file(source), str(source))
+    if config.precision == "fp32" or card.precision != "fp32":
+        raise UsageError(
+            f"{source} is in {card.precision}: expected a float32 file and --precision fp16 or int8"
+        )
+    content, parity = converted(
+        source, card, config.precision, config.keep_fp32, config.pictures, config.calibrate_on
+    )
+    write_bytes(content, out)
+    before = source.stat().st_size
+    sys.stdout.write(
+        f"{out}: {len(content) / 1e6:.2f} MB (was {before / 1e6:.2f})\n"
+        + _cost(config.precision, parity)
+    )
+
+
+def _told(made: Made, precision: Precision) -> str:
+    built_for = made.built_for
+    gpu = f" on {built_for.gpu}" if built_for.gpu else ""
+    lines = [
+        f"{made.path}: {made.plan_bytes / 1e6:.2f} MB, {precision}, "
+        f"{built_for.backend} {built_for.tensorrt}{gpu}, up to {built_for.max_batch} pictures a run"
+    ]
+    text = "\n".join(lines) + "\n"
+    if made.graph is not None:
+        text += _cost(precision, made.graph)
+    if made.engine is None:
+        return text + f"{NOT_VERIFIED}\n"
+    return text + f"the engine beside ONNX Runtime: {made.engine}\n"
+
+
+def _cost(precision: Precision, parity: Parity) -> str:
+    return f"{precision} beside fp32, both on ONNX Runtime: {parity}\n"
+
+
 def _figures(what: str) -> dict[str, float]:
     """`true boxes=a.json` -> {"AP, true boxes": 0.61, ...}."""
     label, _, file = what.rpartition("=")
     if not label:
         raise UsageError(f"expected --measured WHAT=FILE, got {what!r}")
     try:
-        values = json.loads(Path(file).read_text("utf-8"))
+        values: Mapping[str, float] = json.loads(Path(file).read_text("utf-8"))
         found = {name: float(values[name]) for name in FIGURES if name in values}
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{file}: expected the JSON of main.py evaluate: {error}") from error

@@ -53,10 +53,19 @@ def write_onnx(model: onnx.ModelProto, target: Path) -> Path:
     Raises:
         OutputError: It cannot be written.
     """
+    return write_bytes(model.SerializeToString(), target)
+
+
+def write_bytes(content: bytes, target: Path) -> Path:
+    """Write a file, complete or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     part = target.with_name(f"{target.name}.part")
     try:
         with part.open("wb") as file:
-            file.write(model.SerializeToString())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())  # a rename may reach the disk before the content does
         part.replace(target)

@@ -46,7 +46,7 @@ def test_a_checkpoint_becomes_an_engine_with_the_same_answers(
     run(
         Config(
             checkpoint=tmp_path / "final.pt",
-            onnx=tmp_path / "pose.onnx",
+            onnx=str(tmp_path / "pose.onnx"),
             measured=(f"true boxes={tmp_path / 'figures.json'}",),
             name="tiny",
         )
@@ -71,7 +71,7 @@ def test_a_checkpoint_without_a_description_is_refused(
     checkpoint.save(tmp_path / "x.pt", state)
 
     with pytest.raises(InputError, match=r"checkpoint of main\.py train"):
-        run(Config(checkpoint=tmp_path / "x.pt", onnx=tmp_path / "x.onnx"))
+        run(Config(checkpoint=tmp_path / "x.pt", onnx=str(tmp_path / "x.onnx")))
 
 
 def test_a_family_nobody_knows_is_refused(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_family_nobody_knows_is_refused(tmp_path: Path) -> None:
     checkpoint.save(tmp_path / "x.pt", {"network": {}, "describe": described})
 
     with pytest.raises(ModelFileError, match="vgg"):
-        run(Config(checkpoint=tmp_path / "x.pt", onnx=tmp_path / "x.onnx"))
+        run(Config(checkpoint=tmp_path / "x.pt", onnx=str(tmp_path / "x.onnx")))
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"AP": "high"}'])
@@ -91,7 +91,7 @@ def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, text: str) -> N
         run(
             Config(
                 checkpoint=tmp_path / "final.pt",
-                onnx=tmp_path / "x.onnx",
+                onnx=str(tmp_path / "x.onnx"),
                 measured=(f"x={tmp_path / 'figures.json'}",),
             )
         )

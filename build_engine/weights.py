@@ -1,0 +1,85 @@
+"""Trained weights become a network with its card: the door for every kind of checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from network.checkpoint import load
+from network.described import build
+from network.person_detector import PersonDetector
+from pose.card import ModelCard
+from pose.errors import InputError
+
+_DESCRIPTION = "describe"  # key of a checkpoint, and of a .safetensors file's metadata
+
+
+def read_weights(path: Path) -> tuple[nn.Module, ModelCard]:
+    """Read a checkpoint, whatever wrote it.
+
+    Args:
+        path: Of `main.py train` (`.pt`), or `.safetensors` with the same description as metadata.
+
+    Returns:
+        The network as it is deployed, in evaluation mode, and its card.
+
+    Raises:
+        InputError: Not such a file, or its weights are not those of the network it describes.
+        ModelFileError: It describes a network that is not here.
+    """
+    reader = READERS.get(path.suffix.lower(), _ours)
+    network, card = reader(path)
+    if isinstance(network, PersonDetector):
+        network = network.export()
+    return network.eval(), card
+
+
+def _ours(path: Path) -> tuple[nn.Module, ModelCard]:
+    state = load(path)
+    if "network" not in state or _DESCRIPTION not in state:
+        raise InputError(
+            f"{path}: expected a checkpoint of main.py train, got one with {sorted(state)[:6]}"
+        )
+    return _filled(state[_DESCRIPTION], state.get("ema", state["network"]), path)
+
+
+def _safetensors(path: Path) -> tuple[nn.Module, ModelCard]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: expected weights in safetensors: {error}") from error
+    if _DESCRIPTION not in metadata:
+        raise InputError(
+            f"{path}: expected weights with the metadata {_DESCRIPTION!r} that says which network "
+            f"they are of, got {sorted(metadata) or 'no metadata'}"
+        )
+    try:
+        described = json.loads(metadata[_DESCRIPTION])
+    except ValueError as error:
+        raise InputError(f"{path}: {_DESCRIPTION!r} is no JSON: {error}") from error
+    return _filled(described, {name: value.float() for name, value in tensors.items()}, path)
+
+
+def _filled(described: Any, weights: Mapping[str, Any], path: Path) -> tuple[nn.Module, ModelCard]:
+    if not isinstance(described, dict) or not {"network", "card"} <= set(described):
+        raise InputError(f"{path}: its description lacks the network or the card")
+    network = build(described["network"])
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise InputError(f"{path}: its weights do not fit its description: {error}") from error
+    return network, ModelCard.from_json(described["card"], str(path))
+
+
+Reader = Callable[[Path], tuple[nn.Module, ModelCard]]
+
+# suffix -> what reads it; any other is taken for a checkpoint of ours
+READERS: Mapping[str, Reader] = {".safetensors": _safetensors}
