@@ -54,6 +54,7 @@ EXTRAS = {
     "faster_coco_eval": "evaluate",
     "onnx": "train",
     "pycuda": "trt",
+    "pyvirtualcam": "virtual-camera",
     "safetensors": "train",
     "tensorboard": "train",
     "tensorrt": "trt",

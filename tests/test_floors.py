@@ -23,6 +23,7 @@ AT_HOME = {
     "PyQt5": ("app/gui/*",),
     "tensorrt": ("engines/tensorrt_engine.py", "build_engine/build_tensorrt.py"),
     "pycuda": ("engines/cuda_device.py", "engines/tensorrt_engine.py"),
+    "pyvirtualcam": ("app/sinks/virtual_camera.py",),
 }
 STARTS_THREADS = ("Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor", "ThreadPool")
 ALSO_STARTS_THREADS = ("concurrent", "multiprocessing", "_thread", "asyncio")

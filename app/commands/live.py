@@ -5,11 +5,13 @@ the stream, after --seconds or --max-frames, or with Ctrl-C; a recording is comp
 
 Example:
     main.py live 0 --out visit.mp4 --seconds 60
+    main.py live 0 --send ws://127.0.0.1:8765 osc://127.0.0.1:9002
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -24,9 +26,12 @@ from app.commands.video import check_free, figures, in_words
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.progress import ProgressDisplay
+from app.sinks.sender import check_senders, open_sender, takes_stdout, wants_drawings
 from app.sinks.sink import open_sink
 from app.sources.source import SourceOptions, open_source
 from pose.errors import UsageError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,9 @@ class Config(PeopleConfig):
         realtime: Play a file at its own speed, as if it were a camera.
         out: Files to record to: .mp4, .jsonl, .csv, .json.
         overwrite: Replace recordings that are there already.
+        send: Other programs to send to while it happens: stdout, tcp://, ws://, udp://, osc://,
+            camera; see docs/streams.md.
+        expose: Let tcp and ws listen on an address that other machines can reach.
         max_frames: End after so many frames of the source; 0 goes on.
         seconds: End after so many seconds; 0 goes on.
         camera_size: Width and height to ask a camera for.
@@ -49,6 +57,8 @@ class Config(PeopleConfig):
     realtime: bool = False
     out: tuple[Path, ...] = ()
     overwrite: bool = False
+    send: tuple[str, ...] = ()
+    expose: bool = False
     max_frames: int = 0
     seconds: float = 0.0
     camera_size: tuple[int, int] | None = None
@@ -60,6 +70,9 @@ def run(config: Config) -> None:
     """Watch until the end, then print what was seen."""
     if config.max_frames < 0 or config.seconds < 0:
         raise UsageError("expected --max-frames and --seconds of 0 or more")
+    check_senders(config.send)
+    if config.json and takes_stdout(config.send):
+        raise UsageError("expected --json or --send stdout, got both: they share one output")
     check_free(config.out, [config.source], config.overwrite)
     skeleton = skeleton_of(config)
     sinks = [open_sink(path, skeleton) for path in config.out]
@@ -69,11 +82,14 @@ def run(config: Config) -> None:
         raise UsageError(
             f"{source.name} is a recording; add --realtime, or run: main.py video {config.source}"
         )
+    senders = [
+        open_sender(text, skeleton, source.name, expose=config.expose) for text in config.send
+    ]
     pipeline = assemble(
         source,
         config,
-        sinks,
-        drawn=any(path.suffix == ".mp4" for path in config.out),
+        [*senders, *sinks],
+        drawn=any(path.suffix == ".mp4" for path in config.out) or wants_drawings(config.send),
         max_frames=config.max_frames or None,
     )
     try:
@@ -110,5 +126,8 @@ def _tell(reading: Reading, config: Config) -> None:
         seen = {**figures(reading), "files": [str(path) for path in config.out]}
         sys.stdout.write(json.dumps(seen) + "\n")
     else:
-        age_ms = 1000 * reading.age_s
-        sys.stdout.write(f"{in_words(reading)}, {age_ms:.0f} ms from capture to result\n")
+        said = f"{in_words(reading)}, {1000 * reading.age_s:.0f} ms from capture to result"
+        if takes_stdout(config.send):  # whose lines are for a program
+            _log.info("%s", said)
+        else:
+            sys.stdout.write(said + "\n")
