@@ -96,7 +96,7 @@ def check_trusted(path: Path, trust: bool) -> None:
     if trust:
         return
     try:
-        ours = path.resolve().parent == cache_folder().resolve() and _is_ours(path.stat())
+        ours = _is_ours(path.stat()) and path.resolve().parent == cache_folder().resolve()
     except FileNotFoundError:
         return  # whoever reads it says what is missing
     except OSError as error:

@@ -13,6 +13,7 @@ Knows neither TensorRT nor CUDA.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -131,7 +132,8 @@ def write_engine(path: Path, card: ModelCard, built_for: BuiltFor, plan: bytes) 
             os.fsync(file.fileno())  # a rename may reach the disk before the content does
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            part.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     return path
 
