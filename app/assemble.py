@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from app.cores import cores
 from app.pipeline.pipeline import Pipeline, SideBySide
@@ -16,6 +18,7 @@ from app.sinks.sink import Sink
 from app.sources.source import Source
 from app.steps.detect import PersonDetector
 from app.steps.draw import draw
+from app.steps.ensemble import EnsembleEstimator, as_one
 from app.steps.estimate import CropEstimator
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
@@ -37,6 +40,8 @@ MAX_IN_FLIGHT = 2  # frames of a live source that are worked on at once
 STRIP_LENGTH = 2  # frames of a file that travel together: longer strips leave lanes waiting
 STRIP_BYTES = 32 << 20  # fewer where frames are large: about ten strips are inside at once
 
+PoseEstimator = CropEstimator | EnsembleEstimator
+
 _RUNS_NETWORKS = {"detect", "estimate", "follow"}
 _REMEMBERS_NOTHING = {"detect", "estimate", "draw"}
 
@@ -47,7 +52,8 @@ class PeopleConfig:
 
     Attributes:
         person: Person detector: a name in the model zoo, or a file.
-        pose: Pose network: a name in the model zoo, or a file.
+        pose: Pose network: a name in the model zoo, or a file. Of several, the heatmaps are
+            averaged: slower, more accurate.
         detect_every: Look for people in every n-th frame; follow them in between.
         min_score: Boxes with a lower score are nobody.
         max_people: At most so many people per frame, the surest ones.
@@ -59,7 +65,7 @@ class PeopleConfig:
     """
 
     person: str = "person"
-    pose: str = "pose"
+    pose: Annotated[str | tuple[str, ...], tyro.conf.arg(metavar="MODEL [MODEL ...]")] = "pose"
     detect_every: int = 1
     min_score: float = 0.35
     max_people: int = 20
@@ -68,6 +74,11 @@ class PeopleConfig:
     lanes: int = 0
     threads: int = 0
     batch: int = 4
+
+    @property
+    def poses(self) -> tuple[str, ...]:
+        """The pose networks, one or several."""
+        return (self.pose,) if isinstance(self.pose, str) else self.pose
 
 
 def assemble(
@@ -147,9 +158,7 @@ def skeleton_of(config: PeopleConfig) -> Skeleton:
     """What the keypoints will be; errors as in `assemble`, so that they are told early."""
     _check(config)
     PersonDetector(_engine(config.person))
-    pose = _engine(config.pose)
-    CropEstimator(pose)
-    return pose.card.keypoints
+    return _estimator(config).card.keypoints
 
 
 def _check(config: PeopleConfig) -> None:
@@ -188,8 +197,8 @@ def _makers(
         engine = _engine(config.person, **options)
         return PersonDetector(engine, config.min_score, max_people=config.max_people)
 
-    def estimator() -> CropEstimator:
-        return CropEstimator(_engine(config.pose, **options), config.flip)
+    def estimator() -> PoseEstimator:
+        return _estimator(config, **options)
 
     def detect() -> Stage:
         step = detector()
@@ -262,7 +271,7 @@ class Follower:
     """
 
     def __init__(
-        self, detector: PersonDetector, estimator: CropEstimator, tracker: Tracker, every: int
+        self, detector: PersonDetector, estimator: PoseEstimator, tracker: Tracker, every: int
     ) -> None:
         self._detector, self._estimator, self._tracker = detector, estimator, tracker
         self._every = every
@@ -281,6 +290,13 @@ class Follower:
             boxes = self._tracker.predicted(frame.time_s)
         (poses,) = self._estimator([frame], [boxes])
         return self._tracker(frame, poses, detected)
+
+
+def _estimator(config: PeopleConfig, **options: Any) -> PoseEstimator:
+    if not config.poses:
+        raise UsageError("expected a name or a file after --pose")
+    engines = [_engine(name, **options) for name in config.poses]
+    return as_one([CropEstimator(engine, config.flip) for engine in engines])
 
 
 def _engine(name: str, **options: Any) -> Engine:

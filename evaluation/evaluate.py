@@ -14,11 +14,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
+import tyro
 from rich.progress import track
 
 from app.pipeline.progress import TALK
 from app.steps.detect import PersonDetector
+from app.steps.ensemble import EnsembleEstimator, as_one
 from app.steps.estimate import CropEstimator
 from engines.engine import open_engine
 from evaluation import bootstrap
@@ -30,14 +35,18 @@ from evaluation.predict import (
     predict,
     true_boxes,
 )
-from evaluation.report import Report, as_json, as_text
+from evaluation.published import as_slides
+from evaluation.report import Member, Report, as_json, as_text
 from evaluation.results import read_results, write_results
 from evaluation.scores import Scores, score
+from evaluation.suppress import box_rule, suppressing, without_doubles
 from model_zoo.zoo import model_path
 from pose.errors import InputError, UsageError
 from pose.skeleton import Skeleton
+from pose.types import Boxes
 
 TRUTH, DETECTOR = "truth", "detector"
+_CANDIDATES = 1000  # boxes of a photograph before another suppression than the application's
 
 
 @dataclass(frozen=True)
@@ -49,37 +58,54 @@ class Config:
         images: Folder of the photographs.
         boxes: Where people's boxes come from: `truth` (drawn by hand), `detector`, or a COCO
             results file (.json). A results file with keypoints is judged as it is.
-        pose: Pose model, a name of the model zoo or a file.
+        pose: Pose model, a name of the model zoo or a file; of several, heatmaps are averaged.
         person: Person detector, likewise; used with `detector` only.
         flip: Look at every person's mirror image too: slower, more accurate.
         threads: Threads of each network; 0 for one per core.
         limit: Only so many photographs, spread evenly over the file; 0 for all.
         min_score: Detections below are left out; AP wants this low.
         max_people: At most so many detections in a photograph.
+        nms: How doubles go from a detector's or a file's boxes: an IoU for hard NMS, `soft` for
+            Soft-NMS. Not given: as the application does, or as the file has them.
+        pose_nms: Of two poses whose OKS is above this the better one stays; 0 keeps all.
         save: Write what was found as a COCO results file.
         against: A COCO results file to compare with: differences with their 95 % intervals.
+        each: Of several pose models, measure each alone too, and the differences.
+        published: Print the slides' tables too, published rows beside ours.
         json: Print one JSON object instead of a table.
     """
 
     annotations: Path
     images: Path
     boxes: str = DETECTOR
-    pose: str = "pose"
+    pose: Annotated[str | tuple[str, ...], tyro.conf.arg(metavar="MODEL [MODEL ...]")] = "pose"
     person: str = "person"
     flip: bool = False
     threads: int = 0
     limit: int = 0
     min_score: float = 0.01
     max_people: int = 100
+    nms: str = ""
+    pose_nms: float = 0.0
     save: Path | None = None
     against: Path | None = None
+    each: bool = False
+    published: bool = False
     json: bool = False
+
+    @property
+    def poses(self) -> tuple[str, ...]:
+        """The pose models, one or several."""
+        return (self.pose,) if isinstance(self.pose, str) else self.pose
 
 
 def run(config: Config) -> None:
     """Measure and print; errors as in `measure`."""
     report = measure(config)
     sys.stdout.write(as_json(report) + "\n" if config.json else as_text(report))
+    if config.published and not config.json:
+        names = " + ".join(Path(name).stem for name in config.poses)
+        sys.stdout.write("\n" + as_slides(f"ours, {names}", report.title, report.figures))
 
 
 def measure(config: Config) -> Report:
@@ -95,6 +121,15 @@ def measure(config: Config) -> Report:
         raise UsageError(
             f"--boxes: expected truth, detector or a .json results file, got {config.boxes!r}"
         )
+    if not config.poses or (config.each and len(config.poses) < 2):
+        raise UsageError(
+            f"--pose: expected {'two or more models with --each' if config.each else 'a model'}, "
+            f"got {len(config.poses)}"
+        )
+    if not 0 <= config.pose_nms <= 1:
+        raise UsageError(f"--pose-nms: expected an OKS from 0 to 1, got {config.pose_nms}")
+    if config.nms:
+        box_rule(config.nms)
     if config.limit < 0:
         raise UsageError(f"--limit: expected a number of photographs, got {config.limit}")
     annotations = read_annotations(config.annotations, config.images)
@@ -104,7 +139,8 @@ def measure(config: Config) -> Report:
             f"{config.annotations}: nobody has labelled keypoints; use --boxes detector"
         )
     other = read_results(config.against, annotations) if config.against else None
-    found, knows, judge_boxes = _predictions(config, annotations)
+    predicted, knows, judge_boxes = _predictions(config, annotations)
+    found = without_doubles(predicted, annotations.skeleton, config.pose_nms)
     if config.save:
         write_results(config.save, annotations, found)
 
@@ -120,6 +156,9 @@ def measure(config: Config) -> Report:
         milliseconds=_milliseconds(found, config.boxes == DETECTOR),
         intervals={name: bootstrap.interval(values) for name, values in ours.draws.items()},
         by_keypoint=ours.by_keypoint,
+        members=_members(config, annotations, predicted.boxes, ours, weights)
+        if config.each
+        else {},
     )
     if other is None:
         return report
@@ -127,31 +166,64 @@ def measure(config: Config) -> Report:
     return replace(report, differences=_differences(ours, theirs))
 
 
-def _predictions(config: Config, annotations: Annotations) -> tuple[Predictions, Skeleton, bool]:
-    """What was found, the skeleton it was found with, and whether the boxes are a detector's."""
+def _members(
+    config: Config,
+    annotations: Annotations,
+    boxes: Sequence[Boxes],
+    ours: Scores,
+    weights: npt.NDArray[np.int64],
+) -> dict[str, Member]:
+    """Each pose model alone on the same boxes, and what the ensemble gains over it."""
+    members = {}
+    for name in config.poses:
+        alone, knows, _ = _predictions(replace(config, pose=name), annotations, boxes)
+        alone = without_doubles(alone, annotations.skeleton, config.pose_nms)
+        scores = score(annotations, alone, knows, weights, config.boxes == TRUTH)
+        members[name] = Member(scores.figures, _differences(ours, scores))
+    return members
+
+
+def _predictions(
+    config: Config, annotations: Annotations, known: Sequence[Boxes] | None = None
+) -> tuple[Predictions, Skeleton, bool]:
+    """What was found, the skeleton it was found with, and whether the boxes are a detector's.
+
+    `known` are boxes that were found before and are taken as they are.
+    """
     given = None
-    if config.boxes not in (TRUTH, DETECTOR):
+    if known is None and config.boxes not in (TRUTH, DETECTOR):
         given = read_results(Path(config.boxes), annotations)
         if given.poses is not None:
             return given, annotations.skeleton, False
+        known = given.boxes
     with ExitStack() as stack:
-        if given is not None:
-            find_boxes = given_boxes(annotations, given.boxes)
+        if known is not None:
+            find_boxes = given_boxes(annotations, known)
         elif config.boxes == DETECTOR:
-            engine = open_engine(model_path(config.person), threads=config.threads)
-            detector = PersonDetector(
-                engine, min_score=config.min_score, max_people=config.max_people
-            )
-            find_boxes = detected_boxes(stack.enter_context(detector))
+            find_boxes = detected_boxes(stack.enter_context(_detector(config)))
         else:
             find_boxes = true_boxes
-        estimator, knows = None, annotations.skeleton
+        if config.nms and config.boxes != TRUTH and (known is None or given is not None):
+            find_boxes = suppressing(find_boxes, box_rule(config.nms), config.max_people)
+        estimator: CropEstimator | EnsembleEstimator | None = None
+        knows = annotations.skeleton
         if annotations.people_with_keypoints:
-            engine = open_engine(model_path(config.pose), threads=config.threads)
-            estimator = stack.enter_context(CropEstimator(engine, flip=config.flip))
-            knows = engine.card.keypoints
+            engines = [
+                open_engine(model_path(name), threads=config.threads) for name in config.poses
+            ]
+            members = [CropEstimator(engine, flip=config.flip) for engine in engines]
+            estimator = as_one(members)
+            stack.enter_context(estimator)
+            knows = estimator.card.keypoints
         found = predict(annotations, find_boxes, estimator, knows, _progress)
     return found, knows, config.boxes != TRUTH
+
+
+def _detector(config: Config) -> PersonDetector:
+    engine = open_engine(model_path(config.person), threads=config.threads)
+    if not config.nms:
+        return PersonDetector(engine, config.min_score, max_people=config.max_people)
+    return PersonDetector(engine, config.min_score, 1.0, max_people=_CANDIDATES, parts=True)
 
 
 def _progress(runs: Iterable[Sequence[Photograph]], count: int) -> Iterable[Sequence[Photograph]]:

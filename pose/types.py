@@ -105,6 +105,9 @@ class Crops:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def __getitem__(self, chosen: slice | npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Crops:
+        return Crops(self.images[chosen], self.to_frame[chosen], self.boxes[chosen])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heatmaps:
@@ -193,9 +196,11 @@ class Scene:
         tracks: The people in it.
         drawing: (H, W, 3) uint8 BGR, the picture with skeletons; None if nobody asked for it.
         stage_s: Seconds that each stage spent on this frame, by stage name.
+        arrived_s: When the frame came out of the source, on the pipeline's clock; 0 is unknown.
     """
 
     frame: Frame
     tracks: Tracks
     drawing: ByteArray | None = None
     stage_s: Mapping[str, float] = field(default_factory=dict)
+    arrived_s: float = 0.0

@@ -105,7 +105,7 @@ def _pipelined(text: str, config: Config, path: Path) -> Reading:
 
 def _plainly(text: str, config: Config, path: Path) -> Reading:
     engine: dict[str, Any] = {"threads": 0}
-    if {model_path(name).suffix for name in (config.person, config.pose)} == {".onnx"}:
+    if {model_path(name).suffix for name in (config.person, *config.poses)} == {".onnx"}:
         engine["spin"] = True  # ONNX Runtime's own default, and the fastest for a network alone
     sinks = [open_sink(path, skeleton_of(config))]
     groups = make_groups(replace(config, lanes=1), sinks, **engine)

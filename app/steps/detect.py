@@ -27,6 +27,7 @@ class PersonDetector:
         min_score: Boxes below are nobody.
         nms_iou: Of two boxes that overlap more than this, the better one stays.
         max_people: At most so many boxes per frame, best first.
+        parts: Keep boxes that seem to be a part of somebody who has a better box.
 
     Raises:
         ModelFileError: The card is for another task or names an unknown decoder.
@@ -38,6 +39,7 @@ class PersonDetector:
         min_score: float = 0.35,
         nms_iou: float = 0.6,
         max_people: int = 20,
+        parts: bool = False,
     ) -> None:
         card = engine.card
         if card.task != "person" or card.decoder not in BOX_DECODERS:
@@ -48,6 +50,7 @@ class PersonDetector:
         self._engine = engine
         self._decode = BOX_DECODERS[card.decoder]
         self._min_score, self._nms_iou, self._max_people = min_score, nms_iou, max_people
+        self._parts = parts
 
     def __enter__(self) -> Self:
         self._engine.__enter__()
@@ -87,7 +90,9 @@ class PersonDetector:
         likely = Boxes(boxes.clip(xyxy, frame.size_wh), likely.scores)
         likely = likely[boxes.area(likely.xyxy) > 0]
         likely = likely[boxes.nms(likely.xyxy, likely.scores, self._nms_iou)]
-        return likely[whole_people(likely)][: self._max_people]
+        if not self._parts:
+            likely = likely[whole_people(likely)]
+        return likely[: self._max_people]
 
 
 def whole_people(

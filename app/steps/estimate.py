@@ -22,7 +22,7 @@ MIN_SCORE = 0.01  # a lower maximum is noise, whatever the network
 
 # Where in a heatmap pixel the keypoints lie that its network was taught to put there. CPN's own
 # targets round down, so that a pixel speaks for all that lies up to the next one.
-_WITHIN_PIXEL = {"heatmap_cpn": 0.5}
+WITHIN_PIXEL = {"heatmap_cpn": 0.5}
 
 
 class CropEstimator:
@@ -45,6 +45,16 @@ class CropEstimator:
             )
         self._engine, self._flip, self._skeleton = engine, flip, card.keypoints
 
+    @property
+    def card(self) -> ModelCard:
+        """The network's."""
+        return self._engine.card
+
+    @property
+    def max_batch(self) -> int:
+        """Most people in one run of the network."""
+        return self._engine.max_batch
+
     def __enter__(self) -> Self:
         self._engine.__enter__()
         return self
@@ -62,27 +72,23 @@ class CropEstimator:
         Returns:
             Per frame its poses, in the order of its boxes.
         """
-        card, batch = self._engine.card, self._engine.max_batch
-        found = [Poses.empty(len(self._skeleton))] * len(frames)
-        if not any(len(people) for people in boxes):
-            return found
-        cut = _joined(
+        people = self.cut(frames, boxes)
+        parts = [
+            decode(self.heatmaps(people[start : start + self.max_batch]), self.card)
+            for start in range(0, len(people), self.max_batch)
+        ]
+        return by_frame(parts, boxes, len(self._skeleton))
+
+    def cut(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> Crops:
+        """Cut out everyone of all frames, as the card says, in the order of the boxes."""
+        card = self.card
+        return _joined(
             [
                 crops.cut(frame.image, people, card.input_size_wh, card.crop_padding)
                 for frame, people in zip(frames, boxes, strict=True)
-            ]
+            ],
+            card.input_size_wh,
         )
-        parts = [
-            decode(self.heatmaps(_part(cut, slice(start, start + batch))), card)
-            for start in range(0, len(cut), batch)
-        ]
-        keypoints = np.concatenate([part.keypoints for part in parts])
-        scores = np.concatenate([part.scores for part in parts])
-        end = 0
-        for i, people in enumerate(boxes):
-            start, end = end, end + len(people)
-            found[i] = Poses(keypoints[start:end], scores[start:end], people)
-        return found
 
     def heatmaps(self, people: Crops) -> Heatmaps:
         """Ask the network about N crops.
@@ -101,9 +107,7 @@ class CropEstimator:
         heatmap_wh = (values.shape[3], values.shape[2])
         to_crop = affine.heatmap_to_crop((batch.shape[3], batch.shape[2]), heatmap_wh)
         if self._flip:
-            within = _WITHIN_PIXEL.get(self._engine.card.decoder, 0)
-            ends = to_crop[0, 0] * np.array([within, heatmap_wh[0] - 1 + within]) + to_crop[0, 2]
-            columns = mirrored_columns(batch.shape[3], ends.sum())
+            columns = mirrored_columns(batch.shape[3], first_plus_last(self.card, heatmap_wh))
             mirrored = self._infer(np.ascontiguousarray(batch[..., columns]))
             values = (values + mirrored[:, self._skeleton.flip, :, ::-1]) * np.float32(0.5)
         to_crop = np.broadcast_to(to_crop, people.to_frame.shape)
@@ -141,6 +145,14 @@ def decode(heatmaps: Heatmaps, card: ModelCard) -> Poses:
     return Poses(keypoints, scores, heatmaps.boxes)
 
 
+def first_plus_last(card: ModelCard, heatmap_wh: tuple[int, int]) -> float:
+    """Sum of the crop columns that a network's first and last heatmap pixel speak about."""
+    to_crop = affine.heatmap_to_crop(card.input_size_wh, heatmap_wh)
+    within = WITHIN_PIXEL.get(card.decoder, 0)
+    ends = to_crop[0, 0] * np.array([within, heatmap_wh[0] - 1 + within]) + to_crop[0, 2]
+    return float(ends.sum())
+
+
 def mirrored_columns(width: int, first_plus_last: float) -> IntArray:
     """Say which column of a crop each column of its mirror image shows.
 
@@ -151,7 +163,7 @@ def mirrored_columns(width: int, first_plus_last: float) -> IntArray:
 
     Args:
         width: W.
-        first_plus_last: Sum of the columns that the first and the last heatmap pixel speak about.
+        first_plus_last: What the function of that name gives.
 
     Returns:
         (W,) int64; columns from beyond the edge repeat it.
@@ -159,17 +171,35 @@ def mirrored_columns(width: int, first_plus_last: float) -> IntArray:
     return np.clip(round(first_plus_last) - np.arange(width), 0, width - 1)
 
 
-def _joined(parts: Sequence[Crops]) -> Crops:
+def by_frame(parts: Sequence[Poses], boxes: Sequence[Boxes], keypoints: int) -> list[Poses]:
+    """Deal poses out to their frames.
+
+    Args:
+        parts: Poses of everyone, in the order of the boxes, in parts of any length.
+        boxes: Per frame its people.
+        keypoints: K, for frames without people.
+
+    Returns:
+        Per frame its poses, with its own boxes.
+    """
+    shape = (0, keypoints)
+    points = np.concatenate([np.zeros((*shape, 2), np.float32), *(p.keypoints for p in parts)])
+    scores = np.concatenate([np.zeros(shape, np.float32), *(p.scores for p in parts)])
+    ends = np.cumsum([0, *map(len, boxes)])
+    return [
+        Poses(points[start:end], scores[start:end], people)
+        for start, end, people in zip(ends, ends[1:], boxes, strict=False)
+    ]
+
+
+def _joined(parts: Sequence[Crops], size_wh: tuple[int, int]) -> Crops:
+    nobody = np.zeros((0, size_wh[1], size_wh[0], 3), np.uint8)
     people = Boxes(
-        np.concatenate([part.boxes.xyxy for part in parts]),
-        np.concatenate([part.boxes.scores for part in parts]),
+        np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes.xyxy for part in parts)]),
+        np.concatenate([np.zeros(0, np.float32), *(part.boxes.scores for part in parts)]),
     )
     return Crops(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.to_frame for part in parts]),
+        np.concatenate([nobody, *(part.images for part in parts)]),
+        np.concatenate([np.zeros((0, 2, 3), np.float32), *(part.to_frame for part in parts)]),
         people,
     )
-
-
-def _part(people: Crops, chosen: slice) -> Crops:
-    return Crops(people.images[chosen], people.to_frame[chosen], people.boxes[chosen])

@@ -63,6 +63,22 @@ def test_drawn_people_are_found_where_they_are(tmp_path: Path, detect_every: int
         np.testing.assert_allclose(scene.tracks.poses.keypoints, truth, atol=3.0)
 
 
+@pytest.mark.parametrize("detect_every", [1, 2])
+def test_several_networks_find_people_together(tmp_path: Path, detect_every: int) -> None:
+    _, person, _, pose = drawn.write_networks(tmp_path, colours=True)
+    config = PeopleConfig(
+        person=person, pose=(pose, pose), smooth=False, detect_every=detect_every
+    )
+    sink = Collector()
+
+    assemble(open_source(str(drawn.write_pictures(tmp_path / "walk", 3))), config, [sink]).run()
+
+    assert len(sink.scenes) == 3
+    for scene in sink.scenes:
+        truth = drawn.keypoints(scene.frame.index)
+        np.testing.assert_allclose(scene.tracks.poses.keypoints, truth, atol=3.0)
+
+
 @pytest.mark.parametrize("people", [0, 1, 2])
 @pytest.mark.parametrize("detect_every", [1, 3])
 def test_everybody_keeps_an_id_through_all_frames(

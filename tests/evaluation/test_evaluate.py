@@ -44,6 +44,59 @@ def test_true_boxes_give_keypoint_figures_and_one_json_object(
     assert report["ms_per_person"] > 0
 
 
+def test_several_networks_are_measured_together_and_each_alone(
+    scene: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = scene[-1]
+    blind = str(drawn.write_networks(_folder(tmp_path, "blind"))[-1])
+    arguments = [*scene[:-1], good, blind, "--boxes", "truth", "--each"]
+
+    report = _json(arguments, capsys)
+
+    members = report["members"]
+    assert list(members) == [good, blind]
+    assert members[good]["PCK"] == 1
+    assert members[blind]["PCK"] < members[good]["PCK"]
+    gain = members[blind]["differences"]["PCK"]
+    assert gain["difference"] == pytest.approx(report["PCK"] - members[blind]["PCK"], abs=2e-6)
+    assert gain["low"] <= gain["difference"] <= gain["high"]
+    assert main(arguments) == 0
+    assert f"{blind} alone, and what all together gain over it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rule", ["0.3", "soft"])
+def test_doubles_go_as_asked(
+    scene: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str
+) -> None:
+    """A double ranks last, so that it costs no AP; but it is saved, unless suppressed."""
+    found = tmp_path / "boxes.json"
+    xywh = [_xywh(_labels().photographs[0], 0)] * 2
+    entries = [
+        {"image_id": 1, "category_id": 1, "score": score, "bbox": box}
+        for score, box in zip((0.9, 0.4), xywh, strict=True)
+    ]
+    found.write_text(json.dumps(entries), "utf-8")
+    saved = tmp_path / "saved.json"
+    arguments = [*scene, "--boxes", str(found), "--save", str(saved)]
+
+    counts = []
+    for change in ([], ["--nms", rule], ["--pose-nms", "0.9"]):
+        _json([*arguments, *change], capsys)
+        counts.append(len(json.loads(saved.read_text("utf-8"))))
+
+    assert counts == [2, 1 if rule == "0.3" else 2, 1]
+
+
+@pytest.mark.parametrize("rule", ["0.6", "soft"])
+def test_the_detectors_doubles_may_go_by_another_rule(
+    scene: list[str], capsys: pytest.CaptureFixture[str], rule: str
+) -> None:
+    report = _json([*scene, "--boxes", "detector", "--nms", rule], capsys)
+
+    assert report["detector_AP50"] == pytest.approx(1)
+    assert report["PCK"] == 1
+
+
 def test_the_detector_gives_both_kinds_of_figures(
     scene: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +182,9 @@ def test_where_others_are_unlabelled_only_pck_applies_to_found_boxes(
     ("change", "code", "message"),
     [
         (["--boxes", "guess"], 2, "expected truth, detector or a .json results file, got 'guess'"),
+        (["--nms", "hard"], 2, "expected an IoU above 0 and up to 1, or soft, got 'hard'"),
+        (["--pose-nms", "2"], 2, "expected an OKS from 0 to 1, got 2.0"),
+        (["--each"], 2, "expected two or more models with --each, got 1"),
         (["--limit", "-1"], 2, "expected a number of photographs, got -1"),
         (["--pose", "unheard-of"], 2, "unheard-of"),
         (["--annotations", "none.json"], 65, "none.json: no such file"),
@@ -196,6 +252,11 @@ def _labels() -> Annotations:
     labels = labelled.labels_of(groups)
     photographs = tuple(replace(photo, size_wh=drawn.SIZE_WH) for photo in labels.photographs)
     return replace(labels, photographs=photographs)
+
+
+def _folder(parent: Path, name: str) -> Path:
+    (parent / name).mkdir()
+    return parent / name
 
 
 def _xywh(photo: Any, index: int) -> list[float]:
