@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.assemble import PeopleConfig
-from app.commands.video import annotate, figures
+from app.batch.annotate import annotate, figures
 from app.pipeline.meter import Reading
+from app.pipeline.progress import ProgressDisplay
 from app.sinks.sink import SINKS
 from app.sources.source import open_source
 
@@ -38,7 +39,9 @@ class Config(PeopleConfig):
 def run(config: Config) -> None:
     """Run the main job on the clip and print people, frames, fps and ms per stage."""
     paths = [config.out / f"demo{suffix}" for suffix in SINKS]
-    reading = annotate(open_source(str(CLIP)), config, paths)
+    source = open_source(str(CLIP))
+    with ProgressDisplay(source.name, source.frame_count) as show:
+        reading = annotate(source, config, paths, show)
     if config.json:
         seen = {**figures(reading), "files": [str(path) for path in paths]}
         sys.stdout.write(json.dumps(seen) + "\n")

@@ -22,7 +22,8 @@ from typing import Annotated
 import tyro
 
 from app.assemble import PeopleConfig, assemble, skeleton_of
-from app.commands.video import check_free, figures, in_words
+from app.batch.annotate import figures, in_words
+from app.batch.inputs import check_free
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.progress import ProgressDisplay
@@ -126,7 +127,7 @@ def _tell(reading: Reading, config: Config) -> None:
         seen = {**figures(reading), "files": [str(path) for path in config.out]}
         sys.stdout.write(json.dumps(seen) + "\n")
     else:
-        said = f"{in_words(reading)}, {1000 * reading.age_s:.0f} ms from capture to result"
+        said = f"{in_words(figures(reading))}, {1000 * reading.age_s:.0f} ms from capture to result"
         if takes_stdout(config.send):  # whose lines are for a program
             _log.info("%s", said)
         else:

@@ -1,4 +1,4 @@
-"""`main.py video`: what its inputs stand for, what it writes, and what it refuses."""
+"""`main.py video`: what it writes, what it tells, and what it refuses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import main
-from app.commands.video import check_free, expanded, result_names
-from pose.errors import OutputError
+from app.batch.manifest import NAME
 from tests.app import drawn
 
 
@@ -19,68 +18,6 @@ def touched(folder: Path, *names: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     return folder
-
-
-# ---- what an argument stands for -------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("files", "text", "stands_for"),
-    [
-        ([], "nothing.mp4", ["nothing.mp4"]),
-        ([], "*.mp4", ["*.mp4"]),
-        (["d/notes.txt"], "d", ["d"]),
-        (["a.mp4"], "a.mp4", ["a.mp4"]),
-        (["d/10.mp4", "d/9.MOV", "d/notes.txt", "d/.hidden.mp4"], "d", ["d/9.MOV", "d/10.mp4"]),
-        (["d/1.jpg", "d/2.jpg"], "d", ["d"]),
-        (["d/a.mp4", "d/1.jpg"], "d", ["d/a.mp4", "d"]),
-        (["a1.mp4", "a2.xyz"], "a*", ["a1.mp4", "a2.xyz"]),
-        (["a1.png", "a2.png"], "*.png", ["*.png"]),
-        (["a1.png", "a1.mp4"], "a1.*", ["a1.mp4", "a1.*"]),
-        (["odd[1].mp4"], "odd[1].mp4", ["odd[1].mp4"]),
-    ],
-)
-def test_an_argument_stands_for(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    files: list[str],
-    text: str,
-    stands_for: list[str],
-) -> None:
-    monkeypatch.chdir(touched(tmp_path, *files))
-
-    assert expanded(text) == stands_for
-
-
-@pytest.mark.parametrize(
-    ("inputs", "names"),
-    [
-        ([], []),
-        (["walk.mp4"], ["walk"]),
-        (["walk.mp4", "other/walk.avi"], ["walk", "walk-avi"]),
-        (["a/x.mp4", "b/x.mp4", "c/x.mp4"], ["x", "x-mp4", "x-3"]),
-        (["shots", "more/shots"], ["shots", "shots-2"]),
-        (["shots/*.jpg"], ["shots"]),
-        (["*.jpg"], ["album"]),
-        (["with space.mp4", "%03d.mp4", "ü😀.mp4"], ["with space", "%03d", "ü😀"]),
-    ],
-)
-def test_every_input_gets_a_name_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: list[str], names: list[str]
-) -> None:
-    monkeypatch.chdir(touched(tmp_path / "album", "shots/1.jpg", "more/shots/1.jpg"))
-
-    assert result_names(inputs) == names
-
-
-def test_an_input_is_never_written_over(tmp_path: Path) -> None:
-    clip = touched(tmp_path, "clip.mp4") / "clip.mp4"
-
-    with pytest.raises(OutputError, match="is an input"):
-        check_free([clip], [str(tmp_path / "." / "clip.mp4")], overwrite=True)
-
-
-# ---- the whole command -----------------------------------------------------------------------
 
 
 def test_a_clip_gives_a_video_and_its_keypoints(
@@ -93,7 +30,7 @@ def test_a_clip_gives_a_video_and_its_keypoints(
 
     assert code == 0
     assert capsys.readouterr().out.startswith(f"{clip}: 6 frames, 1 person, ")
-    names = ["walk.csv", "walk.json", "walk.jsonl", "walk.mp4"]
+    names = [NAME, "walk.csv", "walk.json", "walk.jsonl", "walk.mp4"]
     assert sorted(path.name for path in out.iterdir()) == names
     lines = (out / "walk.jsonl").read_text().splitlines()
     assert [len(json.loads(line)["people"]) for line in lines] == [1] * 6
@@ -130,7 +67,8 @@ def test_a_bad_input_is_reported_and_the_rest_goes_on(
     assert [each["input"] for each in results] == ["missing.mp4", str(bad), str(good)]
     assert ["error" in each for each in results] == [True, True, False]
     assert (results[2]["frames"], results[2]["people"]) == (2, 1)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["walk.csv", "walk.jsonl"]
+    names = [NAME, "walk.csv", "walk.jsonl"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
 
 
 def test_a_network_that_fails_on_the_way_leaves_no_result(
@@ -143,13 +81,48 @@ def test_a_network_that_fails_on_the_way_leaves_no_result(
 
     assert code == 69
     complete = [path.name for path in out.iterdir() if ".part." not in path.name]
-    assert complete == []
+    assert complete == [NAME]
+
+
+def test_run_again_it_does_only_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = [str(drawn.write_pictures(tmp_path / name, 2)) for name in ("a", "b")]
+    out = tmp_path / "out"
+    flags = ["--out", str(out), "--formats", "jsonl", *drawn.write_networks(tmp_path)]
+    assert main.main(["video", *inputs, *flags]) == 0
+    kept = (out / "a.jsonl").stat().st_mtime_ns
+    (out / "b.jsonl").unlink()
+    capsys.readouterr()
+
+    code = main.main(["video", *inputs, *flags])
+
+    assert code == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{inputs[0]}: 2 frames, 1 person, ") and "(done before)" in first
+    assert second.startswith(f"{inputs[1]}: 2 frames") and "(done before)" not in second
+    assert (out / "a.jsonl").stat().st_mtime_ns == kept
+    assert (out / "b.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_several_at_a_time_give_the_same_results(tmp_path: Path) -> None:
+    clips = [str(drawn.write_clip(tmp_path / f"{name}.mp4", 4)) for name in "abc"]
+    flags = ["--formats", "csv", *drawn.write_networks(tmp_path)]
+
+    assert main.main(["video", *clips, "--out", str(tmp_path / "one"), *flags]) == 0
+    assert main.main(["video", *clips, "--out", str(tmp_path / "two"), "--jobs", "2", *flags]) == 0
+
+    for name in "abc":
+        one, two = (tmp_path / folder / f"{name}.csv" for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         ([], "expected a video"),
+        (["x.mp4", "--jobs", "0"], "expected --jobs"),
         (["x.mp4", "--formats", "gif"], "expected --formats of mp4"),
         (["x.mp4", "--image-rate", "0"], "expected --image-rate"),
         (["x.mp4", "--detect-every", "0"], "expected --detect-every"),

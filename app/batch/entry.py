@@ -1,0 +1,174 @@
+"""One input of a batch: what was asked, and how far it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import Self
+
+from app.assemble import PeopleConfig
+from app.batch.inputs import fingerprint
+from app.sinks.sink import SINKS
+from model_zoo.zoo import model_path
+from pose.errors import PoseAppError, UsageError
+
+# They decide how fast results come, not which.
+_ONLY_SPEED = frozenset({"lanes", "threads", "batch"})
+
+
+class State(Enum):
+    """How far an input is."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an input is worked on.
+
+    Attributes:
+        people: How people are found.
+        formats: Which results to write, by suffix without its dot.
+        image_rate_hz: Pictures of a folder or pattern per second of video.
+        overwrite: Replace results that are there already.
+    """
+
+    people: PeopleConfig = field(default_factory=PeopleConfig)
+    formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
+    image_rate_hz: float = 25.0
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """UsageError where something is asked that cannot be."""
+        if self.image_rate_hz <= 0:
+            raise UsageError(f"expected --image-rate above 0, got {self.image_rate_hz}")
+        unknown = [form for form in self.formats if f".{form}" not in SINKS]
+        if unknown or not self.formats:
+            known = " ".join(suffix[1:] for suffix in SINKS)
+            raise UsageError(f"expected --formats of {known}, got {' '.join(unknown) or 'none'}")
+
+    def digest(self) -> str:
+        """A name for everything that decides what the results say, the networks' files included."""
+        people = {
+            name: value for name, value in self._plain_people().items() if name not in _ONLY_SPEED
+        }
+        pose = self.people.pose
+        names = [self.people.person, *([pose] if isinstance(pose, str) else pose)]
+        networks = [_network_fingerprint(name) for name in names]
+        text = json.dumps([people, sorted(self.formats), self.image_rate_hz, networks])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the manifest."""
+        return {
+            "people": self._plain_people(),
+            "formats": list(self.formats),
+            "image_rate_hz": self.image_rate_hz,
+            "overwrite": self.overwrite,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """The settings of a manifest; what this version does not know is left out."""
+        known = {each.name for each in dataclasses.fields(PeopleConfig)}
+        people = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in stored["people"].items()
+            if key in known
+        }
+        return cls(
+            PeopleConfig(**people),
+            tuple(stored["formats"]),
+            float(stored["image_rate_hz"]),
+            bool(stored["overwrite"]),
+        )
+
+    def _plain_people(self) -> dict[str, Any]:
+        """Of a command's config only the part that is about people."""
+        names = sorted(each.name for each in dataclasses.fields(PeopleConfig))
+        return {name: getattr(self.people, name) for name in names}
+
+
+def _network_fingerprint(name: str) -> str:
+    try:
+        return fingerprint(str(model_path(name)))
+    except PoseAppError:  # told when the work begins
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work on one input is.
+
+    Attributes:
+        frames: Finished frames.
+        total: Frames to expect; None if the input does not say.
+        fps: Frames per second of late.
+        left_s: Seconds to the end at this rate; None if that cannot be told.
+        people: People in the latest frame.
+    """
+
+    frames: int = 0
+    total: int | None = None
+    fps: float = 0.0
+    left_s: float | None = None
+    people: int = 0
+
+    @property
+    def share(self) -> float:
+        """0 to 1; files may hold more frames than they state."""
+        return min(1.0, self.frames / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One input and its results.
+
+    Attributes:
+        key: Names it within the batch.
+        text: The input, as the user named it.
+        place: The same, absolute.
+        name: Of its results, without suffix.
+        settings: How it is, or was, worked on.
+        state: How far it is.
+        begun: Work on it began once: unfinished results of its name are its own.
+        error: Why it failed, on one line.
+        exit_code: Of that error.
+        figures: What was seen, once done.
+        seen: Fingerprint of the input when it was done.
+        made_with: Digest of the settings when it was done.
+        was_done: It was done by an earlier run, and nothing has changed.
+        progress: While it is worked on.
+        notes: Warnings that came up.
+    """
+
+    key: int
+    text: str
+    place: str
+    name: str
+    settings: Settings
+    state: State = State.WAITING
+    begun: bool = False
+    error: str = ""
+    exit_code: int = 0
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    seen: str = ""
+    made_with: str = ""
+    was_done: bool = False
+    progress: Progress = field(default_factory=Progress)
+    notes: tuple[str, ...] = ()
+
+    def paths(self, out: Path) -> list[Path]:
+        """Where its results are, or will be."""
+        return [out / f"{self.name}.{form}" for form in self.settings.formats]

@@ -1,0 +1,96 @@
+"""What a batch is made of: the inputs that words stand for, and a name for each one's results."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from app.sources.images import IMAGE_SUFFIXES, natural_key
+from pose.errors import OutputError
+
+# What is taken from a folder; a file that is named outright is tried whatever its name.
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv".split()
+)
+
+
+def expanded(text: str) -> list[str]:
+    """What an argument stands for: videos one by one, pictures of a folder or pattern together.
+
+    An argument that stands for nothing comes back as it is; opening it tells what is wrong.
+    """
+    path = Path(text)
+    if path.is_dir():
+        files = [each for each in path.iterdir() if each.is_file() and each.name[0] != "."]
+        videos = [each for each in files if each.suffix.lower() in VIDEO_SUFFIXES]
+    elif glob.has_magic(text) and not path.exists():
+        files = [each for each in map(Path, glob.glob(text, recursive=True)) if each.is_file()]
+        videos = [each for each in files if each.suffix.lower() not in IMAGE_SUFFIXES]
+    else:
+        return [text]
+    pictures = any(each.suffix.lower() in IMAGE_SUFFIXES for each in files)
+    found = [str(each) for each in sorted(videos, key=natural_key)]
+    return [*found, text] if pictures or not found else found
+
+
+def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """One name per input for its results, each different: `walk`, and `walk-avi` for `walk.avi`.
+
+    Args:
+        inputs: As `expanded` gives them.
+        taken: Names that other inputs have.
+    """
+    names: list[str] = []
+    for text in inputs:
+        path = Path(text)
+        while glob.has_magic(path.name) and not path.exists():  # of a pattern: the folder's name
+            path = path.parent
+        folder = path.is_dir()
+        stem = (path.resolve().name if folder else path.stem) or "pictures"
+        tries = [stem, f"{stem}-{path.suffix[1:]}" if path.suffix and not folder else f"{stem}-2"]
+        tries += [f"{stem}-{number}" for number in range(3, len(inputs) + len(taken) + 3)]
+        names.append(next(name for name in tries if name not in names and name not in taken))
+    return names
+
+
+def check_free(paths: Iterable[Path], inputs: Iterable[str], overwrite: bool) -> None:
+    """Refuse to write over what is there.
+
+    Args:
+        paths: Results to be.
+        inputs: Files that are never written over.
+        overwrite: Whether older results may be replaced.
+
+    Raises:
+        OutputError: A result is there already, or is one of the inputs.
+    """
+    precious = {Path(text).resolve() for text in inputs}
+    for path in paths:
+        if path.resolve() in precious:
+            raise OutputError(f"{path} is an input and will not be replaced; give another --out")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} is there already; give another --out, or --overwrite")
+
+
+def place(text: str) -> str:
+    """The same input, whatever folder the program runs in; addresses stay as they are."""
+    return text if "://" in text else os.path.abspath(text)
+
+
+def fingerprint(text: str) -> str:
+    """What changes when an input's files do: sizes and times. Empty where nothing is there."""
+    path = Path(text)
+    try:
+        if path.is_dir():
+            files = sorted(each for each in path.iterdir() if each.is_file())
+        elif path.exists():
+            files = [path]
+        else:
+            files = sorted(map(Path, glob.glob(text, recursive=True)))
+        lines = [f"{each.name} {each.stat().st_size} {each.stat().st_mtime_ns}" for each in files]
+    except OSError:
+        return ""
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest() if lines else ""

@@ -1,0 +1,101 @@
+"""What the inputs of a batch stand for, what their results are called, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app.batch.inputs import check_free, expanded, fingerprint, place, result_names
+from pose.errors import OutputError
+
+
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "text", "stands_for"),
+    [
+        ([], "nothing.mp4", ["nothing.mp4"]),
+        ([], "*.mp4", ["*.mp4"]),
+        (["d/notes.txt"], "d", ["d"]),
+        (["a.mp4"], "a.mp4", ["a.mp4"]),
+        (["d/10.mp4", "d/9.MOV", "d/notes.txt", "d/.hidden.mp4"], "d", ["d/9.MOV", "d/10.mp4"]),
+        (["d/1.jpg", "d/2.jpg"], "d", ["d"]),
+        (["d/a.mp4", "d/1.jpg"], "d", ["d/a.mp4", "d"]),
+        (["a1.mp4", "a2.xyz"], "a*", ["a1.mp4", "a2.xyz"]),
+        (["a1.png", "a2.png"], "*.png", ["*.png"]),
+        (["a1.png", "a1.mp4"], "a1.*", ["a1.mp4", "a1.*"]),
+        (["odd[1].mp4"], "odd[1].mp4", ["odd[1].mp4"]),
+    ],
+)
+def test_an_argument_stands_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: list[str],
+    text: str,
+    stands_for: list[str],
+) -> None:
+    monkeypatch.chdir(touched(tmp_path, *files))
+
+    assert expanded(text) == stands_for
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        ([], []),
+        (["walk.mp4"], ["walk"]),
+        (["walk.mp4", "other/walk.avi"], ["walk", "walk-avi"]),
+        (["a/x.mp4", "b/x.mp4", "c/x.mp4"], ["x", "x-mp4", "x-3"]),
+        (["shots", "more/shots"], ["shots", "shots-2"]),
+        (["shots/*.jpg"], ["shots"]),
+        (["*.jpg"], ["album"]),
+        (["with space.mp4", "%03d.mp4", "ü😀.mp4"], ["with space", "%03d", "ü😀"]),
+    ],
+)
+def test_every_input_gets_a_name_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inputs: list[str], names: list[str]
+) -> None:
+    monkeypatch.chdir(touched(tmp_path / "album", "shots/1.jpg", "more/shots/1.jpg"))
+
+    assert result_names(inputs) == names
+
+
+def test_an_input_is_never_written_over(tmp_path: Path) -> None:
+    clip = touched(tmp_path, "clip.mp4") / "clip.mp4"
+
+    with pytest.raises(OutputError, match="is an input"):
+        check_free([clip], [str(tmp_path / "." / "clip.mp4")], overwrite=True)
+
+
+def test_names_that_others_have_are_left_to_them() -> None:
+    assert result_names(["b/x.mp4", "y.mp4"], ["x", "x-mp4"]) == ["x-3", "y"]
+
+
+def test_a_fingerprint_changes_with_the_files_and_with_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("a")
+    folder, pattern = str(tmp_path), str(tmp_path / "*.png")
+    before = fingerprint(folder), fingerprint(pattern), fingerprint(f"{folder}/a.png")
+
+    assert before == (fingerprint(folder), fingerprint(pattern), fingerprint(f"{folder}/a.png"))
+    os.utime(tmp_path / "a.png", ns=(1, 1))
+    after = fingerprint(folder), fingerprint(pattern), fingerprint(f"{folder}/a.png")
+
+    assert not set(before) & set(after)
+    assert fingerprint(str(tmp_path / "missing.mp4")) == ""
+
+
+def test_a_place_does_not_depend_on_the_folder_and_an_address_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert place("a/../b.mp4") == str(tmp_path / "b.mp4")
+    assert place("rtsp://host/door") == "rtsp://host/door"
