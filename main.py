@@ -38,6 +38,7 @@ EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell says it
 
 # command -> module with a docstring, a frozen dataclass `Config` and `run(config)`, imported late
 COMMANDS = {
+    "gui": "app.gui.command",  # which alone may import Qt, so its command stands there too
     "demo": "app.commands.demo",
     "video": "app.commands.video",
     "live": "app.commands.live",
@@ -48,9 +49,12 @@ COMMANDS = {
     "build": "build_engine.build",
 }
 
+WITHOUT_ARGUMENTS = "gui"
+
 # package that a command may lack -> extra that installs it
 EXTRAS = {
     "PyQt5": "gui",
+    "pyqtgraph": "gui",
     "faster_coco_eval": "evaluate",
     "onnx": "train",
     "pycuda": "trt",
@@ -97,10 +101,10 @@ def summary(command: str) -> str:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        (sys.stdout if arguments else sys.stderr).write(_table())
-        return 0 if arguments else UsageError.exit_code
-    command, *rest = arguments
+    command, *rest = arguments or [WITHOUT_ARGUMENTS]
+    if command in ("-h", "--help"):
+        sys.stdout.write(_table())
+        return 0
     if command not in COMMANDS:
         near = difflib.get_close_matches(command, COMMANDS, n=1)
         hint = f"; perhaps {near[0]}" if near else ""
@@ -115,7 +119,7 @@ def _table() -> str:
     rows = [f"  {command:{width}}  {summary(command)}" for command in COMMANDS]
     return "\n".join(
         [
-            "usage: main.py COMMAND [FLAGS]",
+            f"usage: main.py [COMMAND [FLAGS]]      without a command: {WITHOUT_ARGUMENTS}",
             "",
             *rows,
             "",

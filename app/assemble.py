@@ -12,21 +12,23 @@ from typing import Annotated, Any
 import tyro
 
 from app.cores import cores
+from app.dials import Dials
 from app.pipeline.pipeline import Pipeline, SideBySide
 from app.pipeline.strip import Stage, Strip
 from app.sinks.sink import Sink
 from app.sources.source import Source
 from app.steps.detect import PersonDetector
-from app.steps.draw import draw
+from app.steps.draw import DEFAULT_STYLE, DrawStyle
 from app.steps.ensemble import EnsembleEstimator, as_one
 from app.steps.estimate import CropEstimator
+from app.steps.paint import Painter
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
 from engines.engine import Engine, open_engine
 from model_zoo.zoo import model_path
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
-from pose.types import Frame, Tracks
+from pose.types import Boxes, Frame, Poses, Tracks
 
 # One thread per group, from left to right; * means several threads side by side, each with
 # networks of its own that share the cores. Small networks gain little from a second thread
@@ -43,7 +45,9 @@ STRIP_BYTES = 32 << 20  # fewer where frames are large: about ten strips are ins
 PoseEstimator = CropEstimator | EnsembleEstimator
 
 _RUNS_NETWORKS = {"detect", "estimate", "follow"}
-_REMEMBERS_NOTHING = {"detect", "estimate", "draw"}
+_REMEMBERS_NOTHING = {"detect", "estimate"}
+
+_LOWEST_SCORE, _MOST_PEOPLE = 0.05, 100  # what a detector gives where dials choose among it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +94,8 @@ def assemble(
     max_frames: int | None = None,
     groups: str = "",
     strip_length: int = 0,
+    style: DrawStyle = DEFAULT_STYLE,
+    dials: Callable[[], Dials] | None = None,
 ) -> Pipeline:
     """Put a pipeline together: source -> people -> sinks.
 
@@ -101,6 +107,9 @@ def assemble(
         max_frames: Read no more than this many frames.
         groups: Stages by name, in the form of `GROUPS`; empty takes the usual ones.
         strip_length: Frames that travel together from a file; 0 chooses by their size.
+        style: What is drawn, and how.
+        dials: Asked for every strip, in place of `style` and of what the config says about the
+            same; for who changes them while the pipeline runs.
 
     Raises:
         UsageError: The config or the groups cannot be.
@@ -110,7 +119,9 @@ def assemble(
     most = MAX_IN_FLIGHT if live else MAX_LANES
     return Pipeline(
         source,
-        make_groups(config, sinks, drawn=drawn, groups=groups, max_lanes=most),
+        make_groups(
+            config, sinks, drawn=drawn, groups=groups, max_lanes=most, style=style, dials=dials
+        ),
         live=live,
         strip_length=1 if live else strip_length or _strip_length(source),
         max_frames=max_frames,
@@ -125,6 +136,8 @@ def make_groups(
     drawn: bool = True,
     groups: str = "",
     max_lanes: int = MAX_LANES,
+    style: DrawStyle = DEFAULT_STYLE,
+    dials: Callable[[], Dials] | None = None,
     **engine: Any,
 ) -> list[SideBySide]:
     """Make every stage, sorted into groups and lanes; otherwise as `assemble`.
@@ -133,7 +146,8 @@ def make_groups(
         max_lanes: Most lanes where the config leaves the number open.
         engine: Options of both engines that come before the config's.
     """
-    left_out = {name for name, wanted in (("smooth", config.smooth), ("draw", drawn)) if not wanted}
+    smooth = config.smooth or dials is not None
+    left_out = {name for name, wanted in (("smooth", smooth), ("draw", drawn)) if not wanted}
     skeleton = skeleton_of(config)
     lanes = config.lanes or min(cores(), max_lanes)
     line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
@@ -143,7 +157,12 @@ def make_groups(
     # size of network threads that wait for each other cost more than they give.
     threads = config.threads or max(1, cores() // max(2, networks))
     makers = _makers(
-        config, skeleton, sinks, {"threads": threads, "max_batch": config.batch} | engine
+        config,
+        skeleton,
+        sinks,
+        {"threads": threads, "max_batch": config.batch} | engine,
+        (lambda: style) if dials is None else (lambda: dials().style),
+        dials,
     )
     unknown = [name for names, _ in plan for name in names if name not in makers]
     if unknown:
@@ -189,22 +208,33 @@ def _plan(line: str, lanes: int, left_out: set[str]) -> list[tuple[list[str], in
 
 
 def _makers(
-    config: PeopleConfig, skeleton: Skeleton, sinks: Sequence[Sink], options: dict[str, Any]
+    config: PeopleConfig,
+    skeleton: Skeleton,
+    sinks: Sequence[Sink],
+    options: dict[str, Any],
+    style: Callable[[], DrawStyle],
+    dials: Callable[[], Dials] | None,
 ) -> dict[str, Callable[[], Stage]]:
     """For each stage a function that makes it afresh, with networks and memory of its own."""
 
     def detector() -> PersonDetector:
         engine = _engine(config.person, **options)
-        return PersonDetector(engine, config.min_score, max_people=config.max_people)
+        if dials is None:
+            return PersonDetector(engine, config.min_score, max_people=config.max_people)
+        return PersonDetector(engine, _LOWEST_SCORE, max_people=_MOST_PEOPLE)
+
+    def looking(step: PersonDetector) -> Callable[[Sequence[Frame]], list[Boxes]]:
+        return step if dials is None else lambda frames: chosen(step(frames), dials())
 
     def estimator() -> PoseEstimator:
         return _estimator(config, **options)
 
     def detect() -> Stage:
         step = detector()
+        look = looking(step)
 
         def work(strip: Strip) -> Strip:
-            return replace(strip, boxes=tuple(step(strip.frames)))
+            return replace(strip, boxes=tuple(look(strip.frames)))
 
         return Stage("detect", work, (step,))
 
@@ -217,8 +247,9 @@ def _makers(
         return Stage("estimate", work, (step,))
 
     def follow() -> Stage:
-        steps = detector(), estimator()
-        return Stage("follow", Follower(*steps, Tracker(skeleton), config.detect_every), steps)
+        finder, step = detector(), estimator()
+        follower = Follower(looking(finder), step, Tracker(skeleton), config.detect_every)
+        return Stage("follow", follower, (finder, step))
 
     def track() -> Stage:
         step = Tracker(skeleton)
@@ -232,14 +263,22 @@ def _makers(
         step = TrackSmoother()
 
         def work(strip: Strip) -> Strip:
+            if dials is not None and not dials().smooth:
+                return strip
             return replace(strip, tracks=tuple(map(step, strip.frames, strip.tracks)))
 
         return Stage("smooth", work)
 
     def paint() -> Stage:
+        paint_one = Painter(skeleton)
+
         def work(strip: Strip) -> Strip:
-            people = zip(strip.frames, strip.tracks, strict=True)
-            return replace(strip, drawings=tuple(draw(*each, skeleton) for each in people))
+            now = style()
+            everybody = zip(strip.frames, strip.tracks, strip.poses, strict=True)
+            drawings = tuple(
+                paint_one(frame, tracks, now, poses) for frame, tracks, poses in everybody
+            )
+            return replace(strip, drawings=drawings)
 
         return Stage("draw", work)
 
@@ -263,6 +302,14 @@ def _makers(
     }
 
 
+def chosen(found: Sequence[Boxes], dials: Dials) -> list[Boxes]:
+    """What a detector with these limits would have given of boxes, best first, with looser ones.
+
+    Exact: neither suppression nor the count of the best asks for what is less sure than a box.
+    """
+    return [boxes[boxes.scores >= dials.min_score][: dials.max_people] for boxes in found]
+
+
 class Follower:
     """Detects in every n-th frame; between, the tracker says where to look for each person.
 
@@ -271,7 +318,11 @@ class Follower:
     """
 
     def __init__(
-        self, detector: PersonDetector, estimator: PoseEstimator, tracker: Tracker, every: int
+        self,
+        detector: Callable[[Sequence[Frame]], list[Boxes]],
+        estimator: PoseEstimator,
+        tracker: Tracker,
+        every: int,
     ) -> None:
         self._detector, self._estimator, self._tracker = detector, estimator, tracker
         self._every = every
@@ -279,9 +330,11 @@ class Follower:
 
     def __call__(self, strip: Strip) -> Strip:
         """Track the people of each frame."""
-        return replace(strip, tracks=tuple(map(self._tracks, strip.frames)))
+        found = [self._follow(frame) for frame in strip.frames]
+        poses, tracks = zip(*found, strict=True)
+        return replace(strip, poses=poses, tracks=tracks)
 
-    def _tracks(self, frame: Frame) -> Tracks:
+    def _follow(self, frame: Frame) -> tuple[Poses, Tracks]:
         detected = self._seen % self._every == 0
         self._seen += 1
         if detected:
@@ -289,7 +342,7 @@ class Follower:
         else:
             boxes = self._tracker.predicted(frame.time_s)
         (poses,) = self._estimator([frame], [boxes])
-        return self._tracker(frame, poses, detected)
+        return poses, self._tracker(frame, poses, detected)
 
 
 def _estimator(config: PeopleConfig, **options: Any) -> PoseEstimator:

@@ -51,7 +51,7 @@ class Strip:
         each_s = {stage: spent_s / len(self) for stage, spent_s in self.stage_s.items()}
         for number, (frame, tracks) in enumerate(zip(self.frames, self.tracks, strict=True)):
             drawing = self.drawings[number] if self.drawings else None
-            yield Scene(frame, tracks, drawing, each_s)
+            yield Scene(frame, tracks, drawing, each_s, self.arrived_s)
 
 
 class Step(Protocol):

@@ -18,6 +18,7 @@ from app.sources.camera import is_camera, open_camera
 from app.sources.images import IMAGE_SUFFIXES, Images, images_in_folder, images_matching
 from app.sources.realtime import Realtime
 from app.sources.rtsp import is_network, open_network
+from app.sources.screen import is_screen, open_screen
 from app.sources.video_file import VideoFile
 from pose.errors import InputError
 from pose.types import Frame
@@ -104,6 +105,7 @@ def _open_pattern(text: str, options: SourceOptions) -> Source:
 KINDS: tuple[Kind, ...] = (
     Kind("a camera (0)", is_camera, _open_camera),
     Kind("a stream (rtsp://…)", is_network, lambda text, _: open_network(text)),
+    Kind("a screen (screen://)", is_screen, lambda text, _: open_screen(text)),
     Kind("a folder of pictures", os.path.isdir, _open_folder),
     Kind(
         "a picture",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.steps.label import draw_label
-from app.steps.palette import RIM, Colour, id_colour, shades
+from app.steps.label import draw_label, draw_name
+from app.steps.palette import RIM, Colour, confidence_colour, id_colour, shades
+from app.steps.privacy import hide_faces
 from pose.skeleton import Skeleton
-from pose.types import ByteArray, FloatArray, Frame, IntArray, Tracks
+from pose.types import Boxes, ByteArray, FloatArray, Frame, IntArray, Poses, Tracks
 
 _Points = npt.NDArray[np.int32]
 
@@ -22,28 +25,47 @@ _FAINTEST = 0.35  # opacity of a keypoint that just passes
 _FACE = ("nose", "eye", "ear")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DrawStyle:
-    """How skeletons look.
+    """What is drawn, and how.
 
     Attributes:
-        min_score: Keypoints below are left out, and the limbs that end there.
+        keypoint_score: Keypoints below are left out, and the limbs that end there.
         line_scale: Factor on the width of every line.
+        colours: What colour tells: which person, or how sure each keypoint is.
+        show_skeletons: Draw limbs and joints.
         show_ids: Write each person's id above the head.
+        show_scores: Write how sure the detector is of each person, in percent.
         show_boxes: Draw the box around each person.
+        show_names: Write each keypoint's name beside it.
+        trail_s: Show where people have been for so many seconds; 0 shows none.
+        privacy: `faces` makes faces unrecognisable, `black` shows skeletons and nothing else.
+        mirror: Show the picture as a mirror does; words stay readable.
     """
 
-    min_score: float = 0.2
+    keypoint_score: float = 0.2
     line_scale: float = 1.0
+    colours: Literal["person", "confidence"] = "person"
+    show_skeletons: bool = True
     show_ids: bool = True
+    show_scores: bool = False
     show_boxes: bool = False
+    show_names: bool = False
+    trail_s: float = 0.0
+    privacy: Literal["none", "faces", "black"] = "none"
+    mirror: bool = False
 
 
 DEFAULT_STYLE = DrawStyle()
 
 
 def draw(
-    frame: Frame, tracks: Tracks, skeleton: Skeleton, style: DrawStyle = DEFAULT_STYLE
+    frame: Frame,
+    tracks: Tracks,
+    skeleton: Skeleton,
+    style: DrawStyle = DEFAULT_STYLE,
+    trails: Mapping[int, FloatArray] | None = None,
+    faces: Poses | None = None,
 ) -> ByteArray:
     """Draw everybody on a copy of the frame.
 
@@ -55,27 +77,68 @@ def draw(
         frame: Is not altered.
         tracks: N people; no people give a plain copy.
         skeleton: What the K keypoints are.
-        style: How it looks.
+        style: What is drawn, and how.
+        trails: id -> (T, 2) float32, where that person has been, oldest first.
+        faces: Whose faces privacy hides: everybody the network saw, also who has no id yet; the
+            tracks' own if None.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    canvas = frame.image.copy()
+    trails = trails or {}
+    if style.privacy == "black":
+        canvas = np.zeros_like(frame.image)
+    else:
+        canvas = frame.image.copy()
+        if style.privacy == "faces":
+            hide_faces(canvas, tracks.poses, skeleton)
+            if faces is not None:
+                hide_faces(canvas, faces, skeleton)
+    if style.mirror:
+        canvas = np.asarray(cv2.flip(canvas, 1), np.uint8)
+        tracks, trails = _mirrored(tracks, trails, frame.size_wh[0])
     reach = 4 * max(frame.size_wh)
     boxes = np.clip(np.nan_to_num(tracks.poses.boxes.xyxy), -reach, reach)
     sizes = np.sqrt(np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 1), axis=1))  # (N,) pixels
     order = np.argsort(sizes)
+    widths = [line_width(float(size), frame.size_wh) * style.line_scale for size in sizes]
+    plain = line_width(0, frame.size_wh) * style.line_scale
+    width_of = dict(zip(tracks.ids.tolist(), widths, strict=True))
+    for identity, way in trails.items():
+        _draw_trail(canvas, way, id_colour(identity), width_of.get(identity, plain))
     for n in order:
         identity = int(tracks.ids[n])
-        width = line_width(float(sizes[n]), frame.size_wh) * style.line_scale
         if style.show_boxes:
-            _draw_box(canvas, boxes[n], id_colour(identity), width)
+            _draw_box(canvas, boxes[n], id_colour(identity), widths[n])
         points, scores = tracks.poses.keypoints[n], tracks.poses.scores[n]
-        _Person(canvas, points, scores, style.min_score, width).draw(skeleton, identity)
-    if style.show_ids:
+        person = _Person(canvas, points, scores, style, widths[n])
+        if style.show_skeletons:
+            person.draw(skeleton, identity)
+        if style.show_names:
+            person.name(skeleton)
+    if style.show_ids or style.show_scores:
         for n in order:
-            draw_label(canvas, boxes[n], int(tracks.ids[n]), float(sizes[n]))
+            words = [str(tracks.ids[n])] if style.show_ids else []
+            if style.show_scores:
+                words.append(f"{100 * float(tracks.poses.boxes.scores[n]):.0f}%")
+            draw_label(canvas, boxes[n], " ".join(words), int(tracks.ids[n]), float(sizes[n]))
     return canvas
+
+
+def _mirrored(
+    tracks: Tracks, trails: Mapping[int, FloatArray], width: int
+) -> tuple[Tracks, dict[int, FloatArray]]:
+    """The same people as a mirror shows them; a left hand stays a left hand."""
+    last = np.float32(width - 1)
+    poses = tracks.poses
+    x_mirrored = np.array([-1, 1], np.float32)
+    shift = np.array([last, 0], np.float32)
+    xyxy = poses.boxes.xyxy[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
+    xyxy = xyxy + np.array([last, 0, last, 0], np.float32)
+    boxes = Boxes(xyxy, poses.boxes.scores)
+    mirrored = Poses(poses.keypoints * x_mirrored + shift, poses.scores, boxes)
+    ways = {identity: way * x_mirrored + shift for identity, way in trails.items()}
+    return Tracks(tracks.ids, mirrored), ways
 
 
 def line_width(person_size: float, frame_wh: tuple[int, int]) -> float:
@@ -130,9 +193,10 @@ class _Person:
         canvas: ByteArray,
         points: FloatArray,
         scores: FloatArray,
-        min_score: float,
+        style: DrawStyle,
         width: float,
     ) -> None:
+        min_score = style.keypoint_score
         height_px, width_px = canvas.shape[:2]
         reach = np.array([width_px, height_px], np.float32)
         # A keypoint a whole frame away is a mistake, and would overflow cv2's fixed point.
@@ -140,6 +204,10 @@ class _Person:
         self._shown = near & (scores >= max(min_score, 1e-6))
         self._points = np.where(self._shown[:, None], points, 0)
         sureness = np.clip((scores - min_score) / max(_SURE - min_score, 1e-6), 0, 1)
+        self._by_confidence = style.colours == "confidence"
+        if self._by_confidence:  # colour tells it
+            sureness = np.ones_like(sureness)
+        self._scores = scores
         self._opacity = _FAINTEST + (1 - _FAINTEST) * sureness  # (K,)
         self._canvas = canvas
         self._width = width
@@ -155,6 +223,8 @@ class _Person:
         limbs = _corners(starts, stops, half)
         rims = _corners(starts, stops, half + self._rim)
         colours = [sides[side] for side in strokes.bone_sides[drawn]]
+        if self._by_confidence:
+            colours = [confidence_colour(float(self._scores[pair].min())) for pair in ends]
         bones = list(zip(limbs, rims, colours, opacities, strict=True))
         for limb, rim, colour, opacity in bones:
             if opacity < 1:
@@ -168,7 +238,14 @@ class _Person:
         for k in np.flatnonzero(self._shown):
             radius = max(1.0, float(strokes.joint_widths[k]) * self._width / 2)
             colour = sides[strokes.joint_sides[k]]
+            if self._by_confidence:
+                colour = confidence_colour(float(self._scores[k]))
             self._joint(self._points[k], radius, colour, float(self._opacity[k]))
+
+    def name(self, skeleton: Skeleton) -> None:
+        """Write the name of every keypoint that is seen beside it."""
+        for k in np.flatnonzero(self._shown):
+            draw_name(self._canvas, self._points[k], skeleton.keypoints[k], self._width)
 
     def _joint(self, at: FloatArray, radius: float, colour: Colour, opacity: float) -> None:
         reach = radius + self._rim
@@ -232,3 +309,15 @@ def _draw_box(canvas: ByteArray, xyxy: FloatArray, colour: Colour, width: float)
     thickness = max(1, round(0.5 * width))
     cv2.rectangle(canvas, (x1, y1), (x2, y2), RIM, thickness + 2, cv2.LINE_AA)
     cv2.rectangle(canvas, (x1, y1), (x2, y2), colour, thickness, cv2.LINE_AA)
+
+
+def _draw_trail(canvas: ByteArray, way: FloatArray, colour: Colour, width: float) -> None:
+    """A line along a way that grows from its oldest point to its newest."""
+    reach = 4 * max(canvas.shape[:2])
+    points = _fixed(np.clip(np.nan_to_num(way), -reach, reach))
+    quarter = max(1, -(-len(points) // 4))
+    for part in range(4):
+        piece = points[part * quarter : (part + 1) * quarter + 1]
+        if len(piece) > 1:
+            thickness = max(1, round(width * (part + 1) / 4))
+            cv2.polylines(canvas, [piece], False, colour, thickness, cv2.LINE_AA, _SHIFT)

@@ -1,4 +1,4 @@
-"""The little sign above a head that tells which id a person has."""
+"""The little signs of a drawing: which id a person has, how a keypoint is called."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from app.steps.palette import RIM, Colour, id_colour, shades
 from pose.types import ByteArray, FloatArray
 
 
-def draw_label(canvas: ByteArray, xyxy: FloatArray, identity: int, person_size: float) -> None:
-    """Put the id's label above the box, or as near as the frame allows."""
+def draw_label(
+    canvas: ByteArray, xyxy: FloatArray, text: str, identity: int, person_size: float
+) -> None:
+    """Put a label in the id's colour above the box, or as near as the frame allows."""
     height, width = canvas.shape[:2]
     largest = max(12.0, 0.026 * min(height, width))
-    label, opacity = _label(identity, round(float(np.clip(0.08 * person_size, 11, largest))))
+    label, opacity = _label(text, identity, round(float(np.clip(0.08 * person_size, 11, largest))))
     high, wide = label.shape[:2]
     if high > height or wide > width:
         return
@@ -25,14 +27,25 @@ def draw_label(canvas: ByteArray, xyxy: FloatArray, identity: int, person_size: 
     below[:] = (label * opacity + below * (1 - opacity)).astype(np.uint8)
 
 
-@lru_cache(maxsize=256)
-def _label(identity: int, text_height: int) -> tuple[FloatArray, FloatArray]:
-    """An id in dark letters on its colour: (h, w, 3) float32 BGR and (h, w, 1) opacity, 0 to 1.
+def draw_name(canvas: ByteArray, at: FloatArray, name: str, line_width: float) -> None:
+    """Write a keypoint's name to the right of it, light on a dark rim."""
+    scale = float(np.clip(0.11 * line_width, 0.34, 0.6))
+    place = (round(float(at[0]) + 1.2 * line_width + 2), round(float(at[1]) + 4 * scale))
+    words = name.replace("_", " ")
+    for colour, thickness in ((RIM, 3), ((255, 255, 255), 1)):
+        cv2.putText(
+            canvas, words, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA
+        )
 
-    Drawn once for each id at four times the size: text is the slowest thing to draw.
+
+@lru_cache(maxsize=1024)
+def _label(text: str, identity: int, text_height: int) -> tuple[FloatArray, FloatArray]:
+    """Dark letters on an id's colour: (h, w, 3) float32 BGR and (h, w, 1) opacity, 0 to 1.
+
+    Drawn once for each text at four times the size: text is the slowest thing to draw.
     """
     fine = 4
-    text, font = str(identity), cv2.FONT_HERSHEY_DUPLEX
+    font = cv2.FONT_HERSHEY_DUPLEX
     scale = text_height * fine / 30
     (wide, high), _ = cv2.getTextSize(text, font, scale, round(1.5 * scale))
     margin, rim = round(0.32 * high), fine

@@ -30,6 +30,21 @@ def shades(colour: Colour) -> tuple[Colour, Colour, Colour]:
     return colour, _mixed(colour, (255, 255, 255), 0.5), _mixed(colour, (0, 0, 0), 0.32)
 
 
+def confidence_colour(score: float) -> Colour:
+    """From vermilion over yellow to sky blue: how sure a keypoint is, 0 to 1."""
+    return _CONFIDENCE[min(len(_CONFIDENCE) - 1, max(0, int(score * len(_CONFIDENCE))))]
+
+
 def _mixed(colour: Colour, other: Colour, share: float) -> Colour:
     b, g, r = (round(a + (z - a) * share) for a, z in zip(colour, other, strict=True))
     return b, g, r
+
+
+_UNSURE, _HALF, _SURE = (
+    PALETTE[5],
+    PALETTE[3],
+    PALETTE[0],
+)  # of one palette: told apart by most eyes
+_CONFIDENCE = tuple(_mixed(_UNSURE, _HALF, step / 8) for step in range(8)) + tuple(
+    _mixed(_HALF, _SURE, step / 7) for step in range(8)
+)

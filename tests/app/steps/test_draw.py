@@ -90,7 +90,7 @@ def test_weak_and_missing_keypoints_are_left_out() -> None:
 
     for nothing in (weak, missing):
         np.testing.assert_array_equal(draw(frame, nothing, COCO_17, BARE), frame.image)
-    zero = DrawStyle(show_ids=False, min_score=0)
+    zero = DrawStyle(show_ids=False, keypoint_score=0)
     np.testing.assert_array_equal(draw(frame, missing, COCO_17, zero), frame.image)
     assert changed(frame, draw(frame, weak, COCO_17, zero)).any()
 

@@ -1,0 +1,439 @@
+"""The live page: choose a source, watch it with skeletons, turn the controls, read the meters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent
+from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.commands.demo import CLIP
+from app.dials import Dials
+from app.gui.bridge import SceneBridge
+from app.gui.controls import ControlPanel
+from app.gui.engine_builder import EngineBuilder
+from app.gui.icons import icon
+from app.gui.meters import MeterBar
+from app.gui.networks import network_choices
+from app.gui.notices import Notice, notice_of
+from app.gui.page import Desk, Page
+from app.gui.parts import icon_button
+from app.gui.picture_view import PictureView
+from app.gui.presets import Controls, Presets
+from app.gui.session import Request, Session, State
+from app.gui.shortcuts import Shortcut
+from app.gui.source_picker import SourcePicker, SourceSettings, found_sources
+from app.pipeline.meter import Reading
+from app.sources.listing import Listed
+from app.sources.source import Source, SourceOptions, open_source
+from app.steps.draw import draw
+
+_log = logging.getLogger(__name__)
+
+_ENDED, _SOURCE = "live-ended", "live-source"
+
+
+@dataclass(frozen=True)
+class LiveSettings:
+    """What the page remembers, beside the source and the controls.
+
+    Attributes:
+        repeat: Play a recording again and again.
+        controls_shown, meters_shown: Whether these are in sight.
+        welcomed: Whether the first run is over.
+    """
+
+    repeat: bool = True
+    controls_shown: bool = True
+    meters_shown: bool = True
+    welcomed: bool = False
+
+
+class LivePage(Page):
+    """The webcam demo, and the front of everything else.
+
+    Args:
+        desk: Of the window.
+        look: Finds sources; replaced by tests.
+        open_source: Opens one; replaced by tests.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        look: Callable[[], list[Listed]] = found_sources,
+        open_source: Callable[[str, SourceOptions], Source] = open_source,
+    ) -> None:
+        super().__init__(desk)
+        self._settings = desk.settings.get(LiveSettings)
+        self._dials = Dials()
+        self.bridge = SceneBridge(self)
+        self.session = Session([self.bridge], lambda: self._dials, open_source, self)
+        self.view = PictureView(parent=self)
+        self.picker = SourcePicker(desk.offload, look, self)
+        self.panel = ControlPanel(Presets(desk.settings), self)
+        self.meters = MeterBar(self)
+        self._make_bar()
+        self._arrange()
+        self._connect()
+        self._restore()
+        self.setAcceptDrops(True)
+        self._full = False
+        self._first_look = True
+        self.picker.look()
+        desk.offload.run("read models", network_choices, self._offer, owner=self)
+
+    # ---- starting and stopping ------------------------------------------------------------
+
+    def start(self) -> None:
+        """Run what is chosen."""
+        if not self.picker.text:
+            return
+        self.desk.retract(_ENDED)
+        self.desk.retract(_SOURCE)
+        self.session.pause(False)
+        self.pause_button.setChecked(False)
+        self.session.start(self._request())
+
+    def stop(self) -> None:
+        """Stop; the last picture stays."""
+        self.session.stop()
+
+    def toggle(self) -> None:
+        """Start, or stop."""
+        if self.session.state is State.IDLE:
+            self.start()
+        elif self.session.state is not State.STOPPING:
+            self.stop()
+
+    def pause(self, wanted: bool) -> None:
+        """Hold the picture, or go on."""
+        self.session.pause(wanted)
+        self._say()
+
+    def open(self, what: object) -> None:
+        """Look at a source: its text."""
+        self.picker.choose(str(what))
+
+    def close_down(self) -> None:
+        self._remember()
+        self.session.stop()
+
+    def closed(self, seconds: float) -> bool:
+        return self.session.join(seconds)
+
+    # ---- the window's calls ---------------------------------------------------------------
+
+    def shortcuts(self) -> Sequence[Shortcut]:
+        def style(name: str) -> Callable[[], None]:
+            return lambda: self.panel.set_style(
+                **{name: not getattr(self.panel.controls.dials.style, name)}
+            )
+
+        return [
+            Shortcut("Space", self.tr("Start or stop"), self.toggle),
+            Shortcut("P", self.tr("Pause or go on"), self.pause_button.click),
+            Shortcut("M", self.tr("Mirror"), self.mirror_button.click),
+            Shortcut("F", self.tr("Full screen"), self.toggle_full_screen),
+            Shortcut("F11", self.tr("Full screen"), self.toggle_full_screen),
+            Shortcut("Escape", self.tr("Leave full screen"), self.leave_full_screen),
+            Shortcut("Ctrl+O", self.tr("Open a video or a picture"), self.picker.ask_file),
+            Shortcut("Ctrl+L", self.tr("Open a stream"), self.picker.ask_address),
+            Shortcut("K", self.tr("Skeletons"), style("show_skeletons")),
+            Shortcut("I", self.tr("Ids"), style("show_ids")),
+            Shortcut("B", self.tr("Boxes"), style("show_boxes")),
+            Shortcut("N", self.tr("Names of joints"), style("show_names")),
+            Shortcut("T", self.tr("Trails"), self._next_trail),
+            Shortcut("C", self.tr("Colours: person or certainty"), self._next_colours),
+            Shortcut("V", self.tr("Privacy: nothing, faces, black"), self._next_privacy),
+            Shortcut("H", self.tr("Show or hide the controls"), self.controls_button.click),
+        ]
+
+    def themed(self) -> None:
+        self.meters.themed()
+        self.view.update()
+
+    # ---- what is shown --------------------------------------------------------------------
+
+    def _take(self) -> None:
+        picture = self.bridge.take()
+        if picture is not None:
+            self.view.show_picture(picture)
+            self.meters.saw(picture.scene)
+
+    def _state_changed(self, state: State) -> None:
+        running = state is not State.IDLE
+        self.start_button.setText(self.tr("Stop") if running else self.tr("Start"))
+        self.start_button.setIcon(icon("stop" if running else "play"))
+        self.start_button.setAccessibleName(self.start_button.text())
+        self.start_button.setEnabled(state is not State.STOPPING)
+        self.pause_button.setEnabled(running)
+        if state is State.IDLE:
+            self.meters.stop()
+        elif state in (State.OPENING, State.SWITCHING):
+            self.meters.start(self.panel.controls.people.batch)
+        self._say()
+
+    def _say(self) -> None:
+        """The words over the picture, by the state."""
+        state, small = self.session.state, ""
+        words = {
+            State.OPENING: self.tr("Opening…"),
+            State.RECONNECTING: self.tr("Reconnecting…"),
+            State.SWITCHING: self.tr("Changing the networks…"),
+            State.STOPPING: self.tr("Stopping…"),
+        }.get(state, "")
+        if state is State.RECONNECTING:
+            small = self.tr("The source gives no picture; it is tried again and again.")
+        elif state is State.IDLE and self.view.scene is None:
+            words = self.tr("Nothing is running")
+            small = self.tr("Choose a source above and press Start, or drop a video here.")
+        elif state is State.RUNNING and self.session.paused:
+            words = self.tr("Paused")
+        self.view.say(words, small)
+
+    def _failed(self, error: BaseException) -> None:
+        self.desk.tell(notice_of(error, _ENDED))
+
+    def _ended(self, reading: Reading) -> None:
+        _log.debug("ended after %d frames", reading.frames_out)
+
+    # ---- controls -------------------------------------------------------------------------
+
+    def _dials_moved(self) -> None:
+        self._dials = self.panel.controls.dials
+        mirrored = self._dials.style.mirror
+        if self.mirror_button.isChecked() != mirrored:
+            self.mirror_button.setChecked(mirrored)
+        still = self.session.state is State.IDLE or self.session.paused
+        if still and self.view.scene is not None:
+            self._draw_again()
+        self.desk.settings.put(self.panel.controls)
+
+    def _draw_again(self) -> None:
+        """Draw the scene that stands still with the new style."""
+        scene, skeleton = self.view.scene, self.session.skeleton
+        if scene is not None and skeleton is not None:
+            drawing = draw(scene.frame, scene.tracks, skeleton, self._dials.style)
+            self.view.show_scene(replace(scene, drawing=drawing))
+
+    def _rebuild(self) -> None:
+        self.desk.settings.put(self.panel.controls)
+        if self.session.state is not State.IDLE:
+            self.session.start(self._request())
+
+    def _source_chosen(self) -> None:
+        self._remember()
+        self.start()
+
+    def _request(self) -> Request:
+        controls = self.panel.controls
+        return Request(
+            self.picker.text, controls.people, self.picker.options, self.repeat_button.isChecked()
+        )
+
+    def _next_privacy(self) -> None:
+        order = ("none", "faces", "black")
+        now = self.panel.controls.dials.style.privacy
+        self.panel.set_style(privacy=order[(order.index(now) + 1) % len(order)])
+
+    def _next_colours(self) -> None:
+        now = self.panel.controls.dials.style.colours
+        self.panel.set_style(colours="person" if now == "confidence" else "confidence")
+
+    def _next_trail(self) -> None:
+        self.panel.set_style(trail_s=0.0 if self.panel.controls.dials.style.trail_s else 2.0)
+
+    def _ask_network(self, which: str) -> None:
+        dialog = QFileDialog(self.window(), self.tr("Choose a network"))
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.setNameFilter(self.tr("Networks (*.onnx *.engine);;All files (*)"))
+        dialog.fileSelected.connect(lambda path: self.panel.set_people(**{which: path}))
+        dialog.open()
+
+    def _build(self) -> None:
+        builder = EngineBuilder(self.panel.controls.people, self.window())
+        builder.setAttribute(Qt.WA_DeleteOnClose)
+        builder.built.connect(self._rebuild)
+        builder.open()
+
+    def _offer(self, choices: dict[str, list[tuple[str, str]]]) -> None:
+        self.panel.offer_networks(choices.get("person", []), choices.get("pose", []))
+
+    # ---- full screen ----------------------------------------------------------------------
+
+    def toggle_full_screen(self) -> None:
+        """Nothing but the picture, or everything again."""
+        self._set_full(not self._full)
+
+    def leave_full_screen(self) -> None:
+        """Everything again."""
+        if self._full:
+            self._set_full(False)
+
+    def _set_full(self, wanted: bool) -> None:
+        self._full = wanted
+        self._bar.setVisible(not wanted)
+        self._show_panels()
+        self.desk.full_screen(wanted)
+
+    def _show_panels(self) -> None:
+        self.panel.setVisible(self.controls_button.isChecked() and not self._full)
+        self.meters.setVisible(self.meters_button.isChecked() and not self._full)
+
+    # ---- the first run --------------------------------------------------------------------
+
+    def _looked(self) -> None:
+        """The list of sources is there: begin with what is at hand."""
+        if not self._first_look:
+            return
+        self._first_look = False
+        known = self.desk.settings.get(SourceSettings)
+        if self.session.state is not State.IDLE:  # somebody was faster
+            return
+        if known.text:
+            self.picker.restore(known)
+        elif not self.picker.has_camera:
+            self.picker.choose(str(CLIP), tell=False)
+            self.desk.offload.run("look around", first_words, self._welcome, owner=self)
+        if not self._settings.welcomed:
+            self._settings = replace(self._settings, welcomed=True)
+            self.desk.settings.put(self._settings)
+            self.start()
+
+    def _welcome(self, notice: Notice) -> None:
+        if self.session.state in (State.OPENING, State.RUNNING):
+            self.desk.tell(notice)
+
+    # ---- making ---------------------------------------------------------------------------
+
+    def _make_bar(self) -> None:
+        self._bar = QWidget(self)
+        self.start_button = QPushButton(icon("play", "#08131b"), self.tr("Start"), self._bar)
+        self.start_button.setObjectName("primary")
+        self.start_button.setMinimumWidth(92)
+        self.start_button.setAccessibleName(self.tr("Start"))
+        self.start_button.setToolTip(self.tr("Start or stop (Space)"))
+        self.pause_button = icon_button("pause", self.tr("Pause"), self._bar, self.tr("Pause (P)"))
+        self.mirror_button = icon_button(
+            "mirror", self.tr("Mirror"), self._bar, self.tr("Mirror (M)")
+        )
+        self.repeat_button = icon_button(
+            "repeat", self.tr("Repeat"), self._bar, self.tr("Play a recording again and again")
+        )
+        self.controls_button = icon_button(
+            "more", self.tr("Controls"), self._bar, self.tr("Show the controls (H)")
+        )
+        self.meters_button = icon_button(
+            "review", self.tr("Meters"), self._bar, self.tr("Show the meters")
+        )
+        self.full_button = icon_button(
+            "fullscreen", self.tr("Full screen"), self._bar, self.tr("Full screen (F)")
+        )
+        for button in (
+            self.pause_button, self.mirror_button, self.repeat_button,
+            self.controls_button, self.meters_button,
+        ):  # fmt: skip
+            button.setCheckable(True)
+        self.pause_button.setEnabled(False)
+        self.controls_button.setChecked(self._settings.controls_shown)
+        self.meters_button.setChecked(self._settings.meters_shown)
+        self.repeat_button.setChecked(self._settings.repeat)
+
+    def _arrange(self) -> None:
+        self.tools = QHBoxLayout(self._bar)
+        self.tools.setContentsMargins(0, 0, 0, 0)
+        self.tools.setSpacing(6)
+        self.tools.addWidget(self.picker, 1)
+        for widget in (
+            self.start_button, self.pause_button, self.mirror_button, self.repeat_button,
+            self.full_button, self.meters_button, self.controls_button,
+        ):  # fmt: skip
+            self.tools.addWidget(widget)
+        middle = QHBoxLayout()
+        middle.setSpacing(8)
+        middle.addWidget(self.view, 1)
+        middle.addWidget(self.panel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self._bar)
+        column.addLayout(middle, 1)
+        column.addWidget(self.meters)
+        self._full = False
+        self._show_panels()
+
+    def _connect(self) -> None:
+        self.bridge.arrived.connect(self._take, Qt.QueuedConnection)
+        self.view.resized.connect(self._fit)
+        self.view.painted.connect(self.meters.painted)
+        self.view.double_clicked.connect(self.toggle_full_screen)
+        self.session.changed.connect(self._state_changed)
+        self.session.read.connect(self.meters.heard)
+        self.session.failed.connect(self._failed)
+        self.session.ended.connect(self._ended)
+        self.picker.chosen.connect(self._source_chosen)
+        self.picker.looked.connect(self._looked)
+        self.panel.dials_moved.connect(self._dials_moved)
+        self.panel.people_changed.connect(self._rebuild)
+        self.panel.build_wanted.connect(self._build)
+        self.panel.file_wanted.connect(self._ask_network)
+        self.start_button.clicked.connect(self.toggle)
+        self.pause_button.toggled.connect(self.pause)
+        self.mirror_button.toggled.connect(lambda on: self.panel.set_style(mirror=on))
+        self.repeat_button.toggled.connect(lambda _: self._remember())
+        self.full_button.clicked.connect(self.toggle_full_screen)
+        for button in (self.controls_button, self.meters_button):
+            button.toggled.connect(self._show_panels)
+
+    def _restore(self) -> None:
+        self.panel.set_controls(self.desk.settings.get(Controls))
+        self._dials = self.panel.controls.dials
+        self.mirror_button.setChecked(self._dials.style.mirror)
+        self.picker.restore(self.desk.settings.get(SourceSettings))
+        self._say()
+
+    def _remember(self) -> None:
+        self._settings = replace(
+            self._settings,
+            repeat=self.repeat_button.isChecked(),
+            controls_shown=self.controls_button.isChecked(),
+            meters_shown=self.meters_button.isChecked(),
+        )
+        for section in (self._settings, self.picker.settings, self.panel.controls):
+            self.desk.settings.put(section)
+
+    def _fit(self) -> None:
+        self.bridge.room_wh = self.view.room_wh
+        if self.view.scene is not None and self.session.state is State.IDLE:
+            self.view.show_scene(self.view.scene)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.picker.choose(str(Path(event.mimeData().urls()[0].toLocalFile())))
+
+
+def first_words() -> Notice:
+    """What a first run without a camera says: what is missing, in the words of `doctor`."""
+    from app.machine import look
+
+    findings = {each.name: each for each in look()}
+    missing = [
+        f"{name}: {findings[name].detail}"
+        for name in ("Cameras", "NVIDIA GPU")
+        if name in findings and not findings[name].present
+    ]
+    lines = [
+        f"{'yes' if each.present else 'no ':3}  {each.name}: {each.detail}"
+        + (f" (needs {each.needs})" if each.needs else "")
+        for each in findings.values()
+    ]
+    text = f"This is the clip that ships. {'; '.join(missing)}. It all runs on the CPU."
+    return Notice(text, "\n".join(lines), kind="news", topic=_SOURCE)
