@@ -39,7 +39,7 @@ class Receiver(Protocol[T_contra]):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def __call__(self, item: T_contra) -> None:
+    def __call__(self, item: T_contra, /) -> None:
         """Take one item; may take its time."""
         ...
 

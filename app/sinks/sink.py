@@ -1,4 +1,4 @@
-"""Sinks: where scenes end. One file each, chosen by the suffix of its name."""
+"""Sinks: where scenes end. One file or folder each, chosen by the suffix of its name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Protocol
 
 from typing_extensions import Self
 
+from app.sinks.bvh import BvhWriter
 from app.sinks.coco_results import CocoResultsWriter
 from app.sinks.csv_table import CsvWriter
 from app.sinks.json_lines import JsonLinesWriter
+from app.sinks.mot_challenge import MotChallengeWriter
 from app.sinks.mp4 import Mp4Writer
+from app.sinks.openpose_json import OpenPoseWriter
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
 from pose.types import Scene
@@ -45,20 +48,31 @@ SINKS: dict[str, Callable[[Path, Skeleton], Sink]] = {
     ".csv": CsvWriter,
     ".json": CocoResultsWriter,
 }
+# Written only where somebody asks for them.
+MORE_SINKS: dict[str, Callable[[Path, Skeleton], Sink]] = {".txt": MotChallengeWriter}
+FOLDER_SINKS: dict[str, Callable[[Path, Skeleton], Sink]] = {
+    ".openpose": OpenPoseWriter,
+    ".bvh": BvhWriter,
+}
+
+
+def known_suffixes() -> list[str]:
+    """Every suffix that has a writer, the usual ones first."""
+    return [*SINKS, *MORE_SINKS, *FOLDER_SINKS]
 
 
 def open_sink(path: Path, skeleton: Skeleton) -> Sink:
     """The writer for a path, by its suffix; nothing is opened before `with`.
 
     Args:
-        path: The file to make; a file that is there already is replaced at the end.
+        path: The file or folder to make; one that is there already is replaced at the end.
         skeleton: What the keypoints of the scenes are.
 
     Raises:
         UsageError: No writer for this suffix.
     """
     suffix = path.suffix.lower()
-    if suffix not in SINKS:
-        known = ", ".join(SINKS)
-        raise UsageError(f"expected an output file ending in {known}, got {path.name!r}")
-    return SINKS[suffix](path, skeleton)
+    if suffix not in known_suffixes():
+        known = ", ".join(known_suffixes())
+        raise UsageError(f"expected an output ending in {known}, got {path.name!r}")
+    return {**SINKS, **MORE_SINKS, **FOLDER_SINKS}[suffix](path, skeleton)

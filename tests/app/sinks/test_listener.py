@@ -73,7 +73,8 @@ def test_a_client_that_does_not_read_costs_its_own_frames_only(
         connected(listener) as idle,
         connected(listener) as keen,
     ):
-        quick, slow = [], []
+        quick: list[int] = []
+        slow: list[int] = []
         for index in range(last + 1):
             listener(scene(index))
             line = b""

@@ -1,4 +1,4 @@
-"""What every writer in SINKS keeps to; a newcomer to the table is picked up here."""
+"""What every writer of one file keeps to; a newcomer to the tables is picked up here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from app.sinks.part_file import part_path
-from app.sinks.sink import SINKS, open_sink
+from app.sinks.sink import MORE_SINKS, SINKS, open_sink
 from pose.errors import OutputError, UsageError
 from pose.skeleton import COCO_17
 from tests.app.sinks.scenes import scene
 
-every_sink = pytest.mark.parametrize("suffix", SINKS)
+every_sink = pytest.mark.parametrize("suffix", [*SINKS, *MORE_SINKS])
 
 
 class StopError(Exception):
