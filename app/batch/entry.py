@@ -15,7 +15,7 @@ from typing_extensions import Self
 
 from app.assemble import PeopleConfig
 from app.batch.inputs import fingerprint
-from app.sinks.sink import SINKS
+from app.sinks.sink import SINKS, known_suffixes
 from model_zoo.zoo import model_path
 from pose.errors import PoseAppError, UsageError
 
@@ -53,14 +53,14 @@ class Settings:
         """UsageError where something is asked that cannot be."""
         if self.image_rate_hz <= 0:
             raise UsageError(f"expected --image-rate above 0, got {self.image_rate_hz}")
-        unknown = [form for form in self.formats if f".{form}" not in SINKS]
+        unknown = [form for form in self.formats if f".{form}" not in known_suffixes()]
         if unknown or not self.formats:
-            known = " ".join(suffix[1:] for suffix in SINKS)
+            known = " ".join(suffix[1:] for suffix in known_suffixes())
             raise UsageError(f"expected --formats of {known}, got {' '.join(unknown) or 'none'}")
 
     def digest(self) -> str:
         """A name for everything that decides what the results say, the networks' files included."""
-        people = {
+        people: dict[str, Any] = {
             name: value for name, value in self._plain_people().items() if name not in _ONLY_SPEED
         }
         pose = self.people.pose
@@ -82,7 +82,7 @@ class Settings:
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """The settings of a manifest; what this version does not know is left out."""
         known = {each.name for each in dataclasses.fields(PeopleConfig)}
-        people = {
+        people: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in stored["people"].items()
             if key in known
