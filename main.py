@@ -46,6 +46,7 @@ COMMANDS = {
     "doctor": "app.commands.doctor",
     "evaluate": "evaluation.evaluate",
     "train": "training.train",
+    "networks": "evaluation.networks",
     "build": "build_engine.build",
 }
 

@@ -1,7 +1,7 @@
 """Networks by description: what a checkpoint says beside its weights, and the network it means.
 
 A description is plain data: `family` (a key of `FAMILIES`) and that family's configuration. A new
-family is one line in the table. A `Cpn` also says `kind`, which of `BACKBONES` it stands on.
+family is one line in the table. What stands on one of `BACKBONES` also says which, as its `kind`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,40 @@ from network.backbones import BACKBONES, backbone_name
 from network.backbones.cspnext import CspNextConfig
 from network.backbones.lite_hrnet import LiteHrnetConfig
 from network.cpn import Cpn, CpnConfig, LiteCpn, LiteCpnConfig
+from network.fpn_baseline import FpnBaseline, FpnBaselineConfig
 from network.global_net import GlobalNetConfig
+from network.hourglass import HourglassConfig, StackedHourglass
+from network.mask_head import MaskHeadConfig
 from network.person_detector import PersonDetector, PersonDetectorConfig
 from network.refine_net import RefineNetConfig
 from pose.errors import ModelFileError
 
 
+def _backbone(values: Mapping[str, Any]) -> Any:
+    rest = dict(values)
+    config, _ = BACKBONES[rest.pop("kind")]
+    return config(**rest)
+
+
 def _cpn(values: Mapping[str, Any]) -> Cpn:
-    backbone = dict(values["backbone"])
-    config, _ = BACKBONES[backbone.pop("kind")]
+    mask = values.get("mask_head")  # older checkpoints do not speak of it
     return Cpn(
         CpnConfig(
-            config(**backbone),
+            _backbone(values["backbone"]),
             GlobalNetConfig(**values["global_net"]),
             RefineNetConfig(**values["refine_net"]),
+            MaskHeadConfig(**mask) if mask else None,
         )
     )
+
+
+def _fpn_baseline(values: Mapping[str, Any]) -> FpnBaseline:
+    backbone, pyramid = _backbone(values["backbone"]), GlobalNetConfig(**values["global_net"])
+    return FpnBaseline(FpnBaselineConfig(backbone, pyramid, levels=values["levels"]))
+
+
+def _hourglass(values: Mapping[str, Any]) -> StackedHourglass:
+    return StackedHourglass(HourglassConfig(**values))
 
 
 def _lite_cpn(values: Mapping[str, Any]) -> LiteCpn:
@@ -46,6 +64,8 @@ def _person_detector(values: Mapping[str, Any]) -> PersonDetector:
 
 FAMILIES: Mapping[str, tuple[type[nn.Module], Callable[[Mapping[str, Any]], nn.Module]]] = {
     "cpn": (Cpn, _cpn),
+    "fpn_baseline": (FpnBaseline, _fpn_baseline),
+    "hourglass": (StackedHourglass, _hourglass),
     "lite_cpn": (LiteCpn, _lite_cpn),
     "person_detector": (PersonDetector, _person_detector),
 }
@@ -56,7 +76,7 @@ def describe(network: nn.Module) -> dict[str, Any]:
     for family, (kind, _) in FAMILIES.items():
         if isinstance(network, kind):
             values = asdict(network.config)  # type: ignore[call-overload]
-            if isinstance(network, Cpn):
+            if isinstance(network, (Cpn, FpnBaseline)):
                 values["backbone"]["kind"] = backbone_name(network.config.backbone)
             return {"family": family, **values}
     raise TypeError(f"{type(network).__name__} is not in network.described.FAMILIES")
@@ -74,7 +94,7 @@ def build(description: Mapping[str, Any]) -> nn.Module:
     values = {key: _tuples(value) for key, value in description.items() if key != "family"}
     try:
         return FAMILIES[family][1](values)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(f"a description of {family} does not fit: {error}") from error
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from network.resize import ResizeRule, enlarged
 
-Merge = Literal["bias", "batchnorm"]
+Merge = Literal["bias", "batchnorm", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class GlobalNetConfig:
     Attributes:
         channels: Width of the pyramid.
         keypoints: Heatmaps per head.
-        merge: What follows the 1x1 convolution on the enlarged map: its own bias, or BatchNorm.
+        merge: What follows the 1x1 convolution on the enlarged map: its own bias, or BatchNorm;
+            with `none` there is no convolution (the plain feature pyramid network).
         head_squeeze: A further 1x1 convolution before the 3x3 of each head (both public codes).
         resize: How maps are enlarged.
         bn_epsilon: Of every BatchNorm.
@@ -58,6 +59,8 @@ class GlobalNet(nn.Module):
 
     def _merge(self) -> nn.Module:
         width = self.config.channels
+        if self.config.merge == "none":
+            return nn.Identity()
         if self.config.merge == "bias":
             return nn.Conv2d(width, width, 1)
         return nn.Sequential(

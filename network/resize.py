@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -25,7 +26,9 @@ def enlarged(x: Tensor, size_hw: tuple[int, int], rule: ResizeRule) -> Tensor:
         aligned = rule == "align_corners"
         return F.interpolate(x, size=size_hw, mode="bilinear", align_corners=aligned)
     # With one more column and row, aligned corners are exactly i / factor.
-    wider = F.pad(x, (0, 1, 0, 1), mode="replicate")
+    # (Joined, not padded: torch exports a Pad whose widths are six nodes of arithmetic.)
+    taller = torch.cat([x, x[:, :, -1:]], dim=2)
+    wider = torch.cat([taller, taller[:, :, :, -1:]], dim=3)
     height, width = size_hw
     large = F.interpolate(wider, size=(height + 1, width + 1), mode="bilinear", align_corners=True)
     return large[:, :, :height, :width]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from network.backbones.resnet import ResnetConfig
 from network.cpn import Cpn, CpnConfig
-from network.global_net import GlobalNetConfig
-from network.refine_net import RefineNetConfig
-
-TF_CPN = CpnConfig(
-    ResnetConfig(stride_on="3x3", bn_epsilon=1e-9),
-    GlobalNetConfig(merge="bias", resize="asymmetric", bn_epsilon=1e-9),
-    RefineNetConfig(shortcut="identity", resize="asymmetric", bn_epsilon=1e-9),
-)
-PYTORCH_CPN = CpnConfig(ResnetConfig(stride_on="3x3"))
+from network.published import pytorch_cpn, tf_cpn
 
 
 @pytest.mark.parametrize(
-    ("config", "parameters"), [(TF_CPN, 27_009_770), (PYTORCH_CPN, 27_406_826)]
+    ("config", "parameters"),
+    [
+        (tf_cpn(50), 27_009_770),
+        (pytorch_cpn(50), 27_406_826),
+        (tf_cpn(101), 46_001_898),
+        (pytorch_cpn(101), 46_398_954),
+    ],
 )
 def test_parameters_are_as_many_as_in_the_public_code(config: CpnConfig, parameters: int) -> None:
     """Counted in those codes with all heads, by whoever built them for the project's facts."""
-    assert sum(weight.numel() for weight in Cpn(config).parameters()) == parameters
+    with torch.device("meta"):
+        network = Cpn(config)
+
+    assert sum(weight.numel() for weight in network.parameters()) == parameters
