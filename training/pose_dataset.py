@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -89,9 +91,7 @@ class PoseDataset(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         person = self._people[index // self._ways]
         rng = np.random.default_rng([self._seed, index])
-        photograph = cv2.imread(str(person.image), cv2.IMREAD_COLOR)
-        if photograph is None:
-            raise InputError(f"expected a photograph at {person.image}, could not read one")
+        photograph = _photograph(person.image)
         points, visible, labelled = merged_labels(person)
         drawn_out = 4 / 3 if person.source in SQUASHED else 1.0
         size_wh, options = self._card.input_size_wh, self._options
@@ -166,6 +166,15 @@ def level_kernels(crop_height: int, order: str) -> tuple[int, ...]:
         max(3, int(kernel * height / 64) // 2 * 2 + 1) for kernel in KERNELS[64]
     )
     return widest if order == "tf-cpn" else widest[::-1]
+
+
+@lru_cache(maxsize=1)
+def _photograph(path: Path) -> ByteArray:
+    """Whoever asks for all ways of a person in a row pays for reading once."""
+    photograph = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if photograph is None:
+        raise InputError(f"expected a photograph at {path}, could not read one")
+    return np.asarray(photograph, np.uint8)
 
 
 def _coloured(rng: np.random.Generator, crop: ByteArray, options: CpnOptions) -> ByteArray:

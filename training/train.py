@@ -2,6 +2,7 @@
 
 Example:
     main.py train --recipe pose-base --data ../shared/data
+    torchrun --nproc-per-node 8 main.py train --recipe cpn50-256x192 --data coco --init resnet50.pth
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import sys
 
 import torch
 
-from pose.errors import UnavailableError
-from training.recipes import Config, recipe_named
+from pose.errors import UnavailableError, UsageError
+from training import distributed
+from training.recipes import Config, learns_in_parallel, recipe_named
 
 __all__ = ["Config", "run"]
 
@@ -20,21 +22,32 @@ __all__ = ["Config", "run"]
 def run(config: Config) -> None:
     """Train, and say where the weights are and what comes next."""
     train = recipe_named(config.recipe)
+    alone = not distributed.started_by_torchrun()
+    if not alone and not learns_in_parallel(config.recipe):
+        raise UsageError(
+            f"the recipe {config.recipe} runs in one process; start it without torchrun"
+        )
     config.folder.mkdir(parents=True, exist_ok=True)
-    _log_to(config)
+    if alone or distributed.local_rank() == 0:
+        _log_to(config)
     if config.threads:
         torch.set_num_threads(config.threads)
     weights = train(config)
-    sys.stdout.write(f"{weights}\n")
+    if alone or distributed.local_rank() == 0:
+        sys.stdout.write(f"{weights}\n")
 
 
 def device_of(config: Config) -> torch.device:
     """The device to train on; UnavailableError if one was named that is not here."""
-    if config.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
+    name = config.device
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
         raise UnavailableError("--device cuda: torch sees no GPU here; use --device cpu or auto")
-    return torch.device(config.device)
+    if name == "cuda" and distributed.started_by_torchrun():
+        torch.cuda.set_device(distributed.local_rank())
+        name = f"cuda:{distributed.local_rank()}"
+    return torch.device(name)
 
 
 def _log_to(config: Config) -> None:
