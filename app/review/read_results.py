@@ -1,0 +1,145 @@
+"""Reads the program's own results: JSON Lines, CSV, COCO results; by suffix, `RESULTS`.
+
+A result whose writer was killed (`.part`) is read too; a last line that was cut off is left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.review.link import linked
+from app.review.tracked import DoubleArray, Seen, Tracked, gathered
+from app.sinks.csv_table import columns
+from pose.errors import InputError, ModelFileError
+from pose.skeleton import SKELETONS, Skeleton, skeleton_named
+
+_log = logging.getLogger(__name__)
+
+_USUAL_FPS = 25.0  # COCO results know no time
+_NO_BOX = np.full(4, np.nan)
+
+
+def read_results(path: Path, fps: float | None = None) -> Tracked:
+    """Read a result file.
+
+    Args:
+        path: One of `RESULTS`.
+        fps: Frames per second, for a format without times.
+
+    Raises:
+        InputError: It is not there, of another kind, or damaged.
+    """
+    read = RESULTS.get(path.suffix.lower())
+    if read is None:
+        known = ", ".join(RESULTS)
+        raise InputError(f"{path}: expected a result ending in {known}; choose one of these")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; check the path") from error
+    try:
+        return read(text, path, fps or _USUAL_FPS)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ModelFileError) as error:
+        raise InputError(
+            f"{path}: expected keypoints as this program writes them (docs/outputs.md), got "
+            f"something else ({type(error).__name__}: {error})"
+        ) from error
+
+
+def _read_json_lines(text: str, path: Path, fps: float) -> Tracked:
+    frames = list(_lines(text, path))
+    if not frames:
+        raise ValueError("no frames")
+    skeleton = skeleton_named(frames[0]["skeleton"])
+    indices = np.array([int(frame["index"]) for frame in frames], np.int64)
+    order = np.argsort(indices, kind="stable")
+    seen = [
+        Seen(
+            place,
+            int(person["id"]),
+            _triplets(person["keypoints"], skeleton),
+            np.array(person["box"], np.float64).reshape(4),
+            _number(person["score"]),
+        )
+        for place, row in enumerate(order.tolist())
+        for person in frames[row]["people"]
+    ]
+    width, height = frames[0]["size"]
+    times_s = np.array([float(frames[row]["time_s"]) for row in order], np.float64)
+    return Tracked(skeleton, indices[order], times_s, (int(width), int(height)), gathered(seen))
+
+
+def _lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            if number < len(lines) or number == 1 or text.endswith("\n"):
+                raise ValueError(f"line {number}: {error}") from error
+            _log.warning("%s: the last line was cut off and is left out", path)
+
+
+def _read_csv(text: str, path: Path, fps: float) -> Tracked:
+    header, *rows = list(csv.reader(text.splitlines()))
+    skeleton = next((each for each in SKELETONS.values() if columns(each) == header), None)
+    if skeleton is None:
+        raise ValueError(f"the header {','.join(header)[:60]!r}…")
+    if rows and len(rows[-1]) < len(header) and not text.endswith("\n"):
+        _log.warning("%s: the last line was cut off and is left out", path)
+        rows.pop()
+    if any(len(row) != len(header) for row in rows):
+        raise ValueError("a row with too few or too many cells")
+    values = np.array(
+        [[float(cell) if cell else np.nan for cell in row] for row in rows], np.float64
+    ).reshape(-1, len(header))
+    indices, first, places = np.unique(values[:, 0], return_index=True, return_inverse=True)
+    seen = [
+        Seen(int(place), int(row[2]), row[8:].reshape(-1, 3), row[3:7], float(row[7]))
+        for place, row in zip(places.reshape(-1), values, strict=True)
+    ]
+    return Tracked(skeleton, indices.astype(np.int64), values[first, 1], None, gathered(seen))
+
+
+def _read_coco(text: str, path: Path, fps: float) -> Tracked:
+    entries = json.loads(text)
+    if not isinstance(entries, list):
+        raise ValueError("no list")
+    counts = {len(entry["keypoints"]) // 3 for entry in entries}
+    skeleton = next((s for s in SKELETONS.values() if counts <= {len(s)}), None)
+    if skeleton is None:
+        raise ValueError(f"{sorted(counts)} keypoints per person")
+    last = max((int(entry["image_id"]) for entry in entries), default=-1)
+    indices = np.arange(last + 1, dtype=np.int64)  # frames without people leave no trace
+    seen = []
+    for entry in entries:
+        points = np.array(entry["keypoints"], np.float64).reshape(-1, 3)
+        points[points[:, 2] <= 0] = np.nan
+        seen.append(Seen(int(entry["image_id"]), 0, points, _NO_BOX, float(entry["score"])))
+    return Tracked(skeleton, indices, indices / fps, None, gathered(linked(seen, skeleton)))
+
+
+def _triplets(points: Any, skeleton: Skeleton) -> DoubleArray:
+    found = np.array(points, np.float64)  # None becomes NaN
+    if found.shape != (len(skeleton), 3):
+        raise ValueError(f"keypoints of shape {found.shape} for {skeleton.name}")
+    return found
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+RESULTS: dict[str, Callable[[str, Path, float], Tracked]] = {
+    ".jsonl": _read_json_lines,
+    ".csv": _read_csv,
+    ".json": _read_coco,
+}
