@@ -151,10 +151,8 @@ def _parse(parser: Any, network: Any, content: bytes) -> None:
     parsed = parser.parse(content)
     if not parsed or parser.num_errors:
         said = [_parser_error(parser.get_error(i)) for i in range(parser.num_errors)]
-        raise ModelFileError(
-            f"TensorRT cannot read this ONNX: {'; '.join(said) or 'no reason given'}"
-            f"{tensorrt_library.complaint()}"
-        )
+        words = "; ".join(said) or f"no reason given{tensorrt_library.complaint()}"
+        raise ModelFileError(f"TensorRT cannot read this ONNX: {words}")
     if network.num_inputs != 1 or not network.num_outputs:  # `parse(b"xxxx")` says True
         raise ModelFileError(
             "expected an ONNX network of one input, TensorRT found "
@@ -163,8 +161,12 @@ def _parse(parser: Any, network: Any, content: bytes) -> None:
 
 
 def _parser_error(error: Any) -> str:
-    name = error.node_name() if hasattr(error, "node_name") else ""
-    return f"{error.desc()} (node {name or error.node()})"
+    """What the parser says of one node; 8.6 knows only its number."""
+    known = [
+        getattr(error, name)() for name in ("node_operator", "node_name") if hasattr(error, name)
+    ]
+    where = " ".join(text for text in known if text) or error.node()
+    return f"{error.desc()} (node {where})"
 
 
 def _configure(trt: Any, builder: Any, config: Any, way: Way, options: BuildOptions) -> None:

@@ -2,8 +2,12 @@
 
 TensorRT 11 knows INT8 only so. What TensorRT wants of it (NVIDIA, "Working with quantized types"):
 symmetric ranges, weights per channel, biases left alone. Convolutions and products are quantised,
-except the first, which sees pictures, and the last, which say where things are. The result runs on
-ONNX Runtime too, so what it costs is known before any GPU is asked.
+except the first, which sees pictures, the last, which say where things are, and thin ones, where
+INT8 loses most and wins least. Measured on the pose model of two cores' size (Lite-HRNet, 298
+convolutions; 16 pictures of the demo clip, calibrated on 16 of LSP): keypoints moved by 3.6 pixels
+in the median with all convolutions in INT8, by 1.3 without depthwise ones, by 0.9 with ranges that
+forget outliers, by 0.8 without those below 32 channels. The result runs on ONNX Runtime too, so
+what it costs is known before any GPU is asked.
 """
 
 from __future__ import annotations
@@ -32,6 +36,8 @@ from pose.card import ModelCard
 from pose.types import FloatArray
 
 _OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_THIN = 32  # channels per group
+_REMEMBERED = 0.1  # weight of the newest picture in a range's moving average
 
 
 class _OneByOne(CalibrationDataReader):  # type: ignore[misc]
@@ -64,7 +70,8 @@ def quantised(
     """
     named = with_card(model, card)
     name_nodes(named)
-    left_out = tail(named) | last_weighted(named) | _first(named) | matching(named, keep)
+    left_out = tail(named) | last_weighted(named) | _first(named) | _thin(named)
+    left_out |= matching(named, keep)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # of a library that warns its own users
         file = Path(folder) / "quantised.onnx"
@@ -84,6 +91,8 @@ def quantised(
                 "WeightSymmetric": True,
                 "AddQDQPairToWeight": True,
                 "QuantizeBias": False,
+                "CalibMovingAverage": True,
+                "CalibMovingAverageConstant": _REMEMBERED,
             },
         )
         written = onnx.load(file)
@@ -125,6 +134,16 @@ def calibrator(trt: Any, device: Any, batch: FloatArray) -> Any:
             return None
 
     return Calibrator()
+
+
+def _thin(model: onnx.ModelProto) -> set[str]:
+    """Names of the convolutions with few channels in a group, depthwise ones above all."""
+    sides = {weight.name: min(weight.dims[:2], default=0) for weight in model.graph.initializer}
+    return {
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv" and sides.get(node.input[1], _THIN) < _THIN
+    }
 
 
 def _first(model: onnx.ModelProto) -> set[str]:

@@ -23,6 +23,7 @@ CLIP = Path(__file__).resolve().parents[1] / "app" / "assets" / "demo.mp4"  # sh
 _SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _MIN_SCORE = 0.3  # without anybody as sure as this, the whole picture is the crop
 _EVERY = 5  # frames of a video from one picture to the next, where it does not tell its length
+_MOST_APART = 15  # frames; those between are decoded too, which costs more than it teaches
 
 
 def pictures(card: ModelCard, count: int, source: Path | None = None) -> FloatArray:
@@ -71,7 +72,7 @@ def _frames(source: Path, count: int) -> Iterator[ByteArray]:
     try:
         with av.open(str(source)) as container:
             stream = container.streams.video[0]
-            every = max(1, stream.frames // count) if stream.frames else _EVERY
+            every = max(1, min(_MOST_APART, stream.frames // count)) if stream.frames else _EVERY
             for number, frame in enumerate(container.decode(stream)):
                 if number >= every * count:
                     return
