@@ -78,6 +78,7 @@ class Backend:
 
 BACKENDS: Mapping[str, Backend] = {
     "onnxruntime": Backend((".onnx",), "engines.onnxruntime_engine:OnnxRuntimeEngine"),
+    "tensorrt": Backend((".engine",), "engines.tensorrt_engine:TensorRtEngine"),
     "fake": Backend((".fake",), "engines.fake_engine:FakeEngine"),
 }
 

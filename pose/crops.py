@@ -26,8 +26,7 @@ def cut(image: ByteArray, people: Boxes, size_wh: tuple[int, int], padding: floa
         N crops; their `boxes` are `people`, as they came.
     """
     width, height = size_wh
-    wide = boxes.widen(people.xyxy, width / height, padding)
-    to_frame = affine.inverse(affine.box_to_crop(wide, size_wh))
+    to_frame = crop_to_frame(people, size_wh, padding)
     images = np.empty((len(people), height, width, 3), np.uint8)
     for matrix, crop in zip(to_frame, images, strict=True):
         cv2.warpAffine(
@@ -39,6 +38,16 @@ def cut(image: ByteArray, people: Boxes, size_wh: tuple[int, int], padding: floa
             borderMode=cv2.BORDER_CONSTANT,
         )
     return Crops(images, to_frame, people)
+
+
+def crop_to_frame(people: Boxes, size_wh: tuple[int, int], padding: float) -> FloatArray:
+    """Where in the frame each person's crop lies; arguments as of `cut`.
+
+    Returns:
+        (N, 2, 3) float32, crop pixel -> frame pixel.
+    """
+    wide = boxes.widen(people.xyxy, size_wh[0] / size_wh[1], padding)
+    return affine.inverse(affine.box_to_crop(wide, size_wh))
 
 
 def to_batch(images: ByteArray, card: ModelCard) -> FloatArray:

@@ -7,6 +7,7 @@ way of the CPU; an estimator that works on the GPU keeps the same contract.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from typing_extensions import Self
@@ -188,7 +189,7 @@ def by_frame(parts: Sequence[Poses], boxes: Sequence[Boxes], keypoints: int) -> 
     ends = np.cumsum([0, *map(len, boxes)])
     return [
         Poses(points[start:end], scores[start:end], people)
-        for start, end, people in zip(ends, ends[1:], boxes, strict=False)
+        for (start, end), people in zip(pairwise(ends), boxes, strict=True)
     ]
 
 

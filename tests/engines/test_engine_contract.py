@@ -1,4 +1,8 @@
-"""What holds for every backend in the table; a new one needs a line in `NETWORKS`."""
+"""What holds for every backend in the table; a new one needs a line in `NETWORKS`.
+
+TensorRT is tried twice: on this machine's GPU, and on a fake one that runs ONNX Runtime, which
+proves our side of it.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,16 @@ import numpy as np
 import pytest
 
 from engines.engine import BACKENDS, open_engine
+from engines.engine_cache import cache_folder
 from engines.fake_engine import write_fake
 from pose.card import ModelCard
 from pose.errors import ModelFileError, UsageError
 from pose.types import FloatArray
+from tests.engines.fake_gpu import install, write_fake_engine
+from tests.engines.real_gpu import build_for_this_gpu, skip_without_gpu
 from tests.engines.tiny_networks import CARD, write_mean_network
 
-ANY_SIZE = replace(CARD, any_size=True)
+ANY_SIZE = replace(CARD, any_size=True, input_size_wh=(128, 64))
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,23 @@ class Network:
     write_without_card: Callable[[Path], object]
 
 
+def from_onnx(
+    write_engine: Callable[[Path, Path], Path],
+) -> Callable[[Path, ModelCard | None], Path]:
+    """How to write an engine of the network that ONNX Runtime is tried with."""
+
+    def write(path: Path, card: ModelCard | None) -> Path:
+        onnx = write_mean_network(path.with_suffix(".onnx"), card)
+        return write_engine(path, onnx)
+
+    return write
+
+
+def without_card(path: Path) -> None:
+    """A bare TensorRT plan."""
+    path.write_bytes(b"ftrt" + bytes(400))
+
+
 NETWORKS = {
     "onnxruntime": Network(
         ".onnx", write_mean_network, lambda path: write_mean_network(path, None)
@@ -37,19 +61,40 @@ NETWORKS = {
         lambda path, card: write_fake(path, card, "figures"),
         lambda path: path.write_text('{"answer": "figures"}'),
     ),
+    "tensorrt": Network(".engine", from_onnx(build_for_this_gpu), without_card),
+    "tensorrt on a fake GPU": Network(".engine", from_onnx(write_fake_engine), without_card),
 }
+_ON_A_GPU = {"tensorrt"}
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-def network(request: pytest.FixtureRequest) -> Network:
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.gpu] if name in _ON_A_GPU else [])
+        for name in sorted(NETWORKS)
+    ]
+)
+def network(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Network:
     """One backend's small network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if request.param in _ON_A_GPU:
+        skip_without_gpu()
+    elif "fake GPU" in request.param:
+        install(monkeypatch, tmp_path)
     return NETWORKS[request.param]
 
 
 @pytest.fixture
-def file(network: Network, tmp_path: Path) -> Path:
+def folder(network: Network) -> Path:
+    """Where files are believed: an engine is executable code."""
+    return cache_folder()
+
+
+@pytest.fixture
+def file(network: Network, folder: Path) -> Path:
     """Its file."""
-    return network.write(tmp_path / f"toy{network.suffix}", CARD)
+    return network.write(folder / f"toy{network.suffix}", CARD)
 
 
 def pictures(count: int, card: ModelCard = CARD, size_wh: tuple[int, int] = (64, 32)) -> FloatArray:
@@ -73,13 +118,13 @@ def assert_same(a: dict[str, FloatArray], b: dict[str, FloatArray]) -> None:
 
 
 def test_every_backend_is_tried_here() -> None:
-    assert set(NETWORKS) == set(BACKENDS)
+    assert {name.partition(" ")[0] for name in NETWORKS} == set(BACKENDS)
 
 
 def test_card_and_batch_are_known_before_entering(file: Path) -> None:
     engine = open_engine(file, max_batch=3)
 
-    assert (engine.card, engine.max_batch) == (CARD, 3)
+    assert (replace(engine.card, built_for={}), engine.max_batch) == (CARD, 3)
     assert str(engine)
 
 
@@ -132,9 +177,9 @@ def test_arrays_with_holes_between_their_rows_are_read_right(file: Path) -> None
 
 @pytest.mark.parametrize("size_wh", [(64, 32), (96, 64)])
 def test_any_size_takes_every_multiple_of_32(
-    network: Network, tmp_path: Path, size_wh: tuple[int, int]
+    network: Network, folder: Path, size_wh: tuple[int, int]
 ) -> None:
-    with open_engine(network.write(tmp_path / f"any{network.suffix}", ANY_SIZE)) as engine:
+    with open_engine(network.write(folder / f"any{network.suffix}", ANY_SIZE)) as engine:
         for count in (0, 2, 0):
             found = engine.infer(pictures(count, ANY_SIZE, size_wh))
             assert all(len(answer) == count for answer in found.values())
@@ -156,10 +201,8 @@ def test_a_wrong_batch_is_refused_with_what_was_expected(file: Path, batch: Floa
         engine.infer(batch)
 
 
-def test_any_size_refuses_other_sides_than_multiples_of_32(
-    network: Network, tmp_path: Path
-) -> None:
-    with open_engine(network.write(tmp_path / f"any{network.suffix}", ANY_SIZE)) as engine:
+def test_any_size_refuses_other_sides_than_multiples_of_32(network: Network, folder: Path) -> None:
+    with open_engine(network.write(folder / f"any{network.suffix}", ANY_SIZE)) as engine:
         for sides in ((32, 40), (0, 32)):
             with pytest.raises(ValueError, match="multiples of 32"):
                 engine.infer(np.zeros((1, 3, *sides), np.float32))
@@ -181,9 +224,9 @@ def test_infer_outside_of_with_is_refused_and_entering_again_works(file: Path) -
     "fault", ["absent", "folder", "empty", "text", "bytes", "half", "cardless"]
 )
 def test_a_file_that_is_no_network_gives_one_clear_line(
-    network: Network, file: Path, tmp_path: Path, fault: str
+    network: Network, file: Path, folder: Path, fault: str
 ) -> None:
-    bad = tmp_path / f"{fault}{network.suffix}"
+    bad = folder / f"{fault}{network.suffix}"
     content = file.read_bytes()
     if fault == "folder":
         bad.mkdir()
