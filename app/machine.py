@@ -16,9 +16,12 @@ from importlib import metadata
 from pathlib import Path
 
 import av
+import cv2
 import onnxruntime
 
 from app.cores import cores
+from app.sources import gpu_decoding
+from app.sources.csi import lacks_gstreamer
 from model_zoo.zoo import MODELS, model_path
 from pose.errors import PoseAppError
 
@@ -71,7 +74,9 @@ def look() -> list[Finding]:
         _providers(),
         _gpu(),
         *_codecs(),
+        _gpu_decoding(),
         _cameras(),
+        _csi_cameras(),
         _screen(),
         *_models(),
     ]
@@ -181,6 +186,22 @@ def _codecs() -> Iterable[Finding]:
             yield Finding(name, False, f"{codec} is not in this FFmpeg", needs)
         else:
             yield Finding(name, True, codec)
+
+
+def _gpu_decoding() -> Finding:
+    why = gpu_decoding.why_not()
+    if why:
+        needs = "an NVIDIA GPU with its driver, on x86; the CPU decodes as well, slower"
+        return Finding("Video decoding on the GPU", False, why, needs)
+    return Finding("Video decoding on the GPU", True, "NVDEC, through FFmpeg")
+
+
+def _csi_cameras() -> Finding:
+    name = "OpenCV with GStreamer"
+    if lacks_gstreamer(cv2.getBuildInformation()):
+        needs = "for csi:// only: a Jetson and its own OpenCV, see docs/jetson.md"
+        return Finding(name, False, f"OpenCV {cv2.__version__}", needs)
+    return Finding(name, True, f"OpenCV {cv2.__version__}, for csi:// cameras")
 
 
 def _cameras() -> Finding:

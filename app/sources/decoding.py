@@ -2,16 +2,19 @@
 
 One bad packet costs its own picture, not the rest of the film: a loop that ends at the first
 error finds 2 of 119 pictures in an H.264 file with 300 damaged bytes. Knows nothing of frames
-in order or of times that only go forward; that is `app.sources.video_file`'s.
+in order or of times that only go forward; that is `app.sources.video_file`'s. The GPU decodes
+where it can.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -20,6 +23,8 @@ from typing_extensions import Self
 from app.sources.upright import Upright
 from pose.errors import InputError
 from pose.types import ByteArray
+
+_log = logging.getLogger(__name__)
 
 # What PyAV raises on bad bytes; UnicodeDecodeError (a ValueError) escapes `av.open` too.
 DAMAGE = (av.FFmpegError, OSError, ValueError)
@@ -41,6 +46,8 @@ class Decoder:
         path: A regular file.
         threaded: Decode on all cores; half the time, but libavcodec then loses the pictures that
             other threads hold when an error comes up at the very end.
+        accelerator: The GPU that decodes; None for the CPU. Where it refuses, one line says so
+            and the CPU does it.
 
     Attributes:
         fps: Average rate that the file states, or None.
@@ -51,20 +58,24 @@ class Decoder:
         pictures: Pictures decoded so far.
         damaged: Packets and pictures left out so far because of errors.
         corrupt: Pictures so far that were decoded, but with errors in them.
+        on_gpu: Whether the GPU decodes.
 
     Raises:
         InputError: Not a video, or nothing that FFmpeg knows how to decode.
     """
 
-    def __init__(self, path: Path, threaded: bool = True) -> None:
+    def __init__(
+        self, path: Path, threaded: bool = True, accelerator: HWAccel | None = None
+    ) -> None:
         self.packets = self.pictures = self.damaged = self.corrupt = 0
-        self._container = _open_container(path)
+        self._container = _open_container(path, accelerator)
         try:
             self._stream = _video_stream(self._container, path)
         except InputError:
             self._container.close()
             raise
-        self._stream.thread_type = "AUTO" if threaded else "NONE"
+        self.on_gpu = self._stream.codec_context.is_hwaccel
+        self._stream.thread_type = "AUTO" if threaded and not self.on_gpu else "NONE"
         self._upright = Upright()
         rate = self._stream.average_rate or self._stream.guessed_rate
         start = self._container.start_time
@@ -141,15 +152,16 @@ class Decoder:
         yield None
 
 
-def _open_container(path: Path) -> InputContainer:
+def _open_container(path: Path, accelerator: HWAccel | None) -> InputContainer:
+    if accelerator is not None:
+        try:
+            return _opened(path, accelerator)
+        except (*DAMAGE, RuntimeError, NotImplementedError) as error:
+            container = _open_container(path, None)  # what is wrong with the file is told there
+            _log.warning("%s: the GPU does not decode it (%s); the CPU does", path, _reason(error))
+            return container
     try:
-        # `file:` keeps names such as `a:b.mp4` from being read as protocols; the list keeps
-        # play lists in disguise from opening anything that is not a file.
-        return av.open(
-            f"file:{path}",
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
+        return _opened(path, None)
     except DAMAGE as error:
         if _lacks_index(path):
             raise InputError(
@@ -160,6 +172,17 @@ def _open_container(path: Path) -> InputContainer:
             f"{path}: expected a video, got something that FFmpeg cannot read "
             f"({_reason(error)}); check the file with a player"
         ) from error
+
+
+def _opened(path: Path, accelerator: HWAccel | None) -> InputContainer:
+    # `file:` keeps names such as `a:b.mp4` from being read as protocols; the list keeps play lists
+    # in disguise from opening anything that is not a file.
+    return av.open(
+        f"file:{path}",
+        options={"protocol_whitelist": "file"},
+        metadata_errors="replace",
+        hwaccel=accelerator,
+    )
 
 
 def _reason(error: Exception) -> str:

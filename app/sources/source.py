@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from typing_extensions import Self
 
 from app.sources.camera import is_camera, open_camera
+from app.sources.csi import is_csi, open_csi
 from app.sources.images import IMAGE_SUFFIXES, Images, images_in_folder, images_matching
 from app.sources.realtime import Realtime
 from app.sources.rtsp import is_network, open_network
@@ -89,6 +90,10 @@ def _open_camera(text: str, options: SourceOptions) -> Source:
     return open_camera(text, options.camera_size_wh, options.camera_fps)
 
 
+def _open_csi(text: str, options: SourceOptions) -> Source:
+    return open_csi(text, options.camera_size_wh, options.camera_fps)
+
+
 def _open_folder(text: str, options: SourceOptions) -> Source:
     return Images(images_in_folder(Path(text)), text, options.image_rate_hz)
 
@@ -104,6 +109,7 @@ def _open_pattern(text: str, options: SourceOptions) -> Source:
 # The first row that fits opens the source; what is not there at all fits none.
 KINDS: tuple[Kind, ...] = (
     Kind("a camera (0)", is_camera, _open_camera),
+    Kind("a Jetson's camera (csi://0)", is_csi, _open_csi),
     Kind("a stream (rtsp://…)", is_network, lambda text, _: open_network(text)),
     Kind("a screen (screen://)", is_screen, lambda text, _: open_screen(text)),
     Kind("a folder of pictures", os.path.isdir, _open_folder),

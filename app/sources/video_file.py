@@ -12,6 +12,7 @@ from pathlib import Path
 from typing_extensions import Self
 
 from app.sources.decoding import Decoder
+from app.sources.gpu_decoding import accelerator
 from app.sources.timeline import Timeline
 from app.sources.upright import fitted
 from pose.errors import InputError
@@ -70,7 +71,7 @@ class VideoFile:
 
     def __enter__(self) -> Self:
         self.damaged = self.corrupt = 0
-        self._decoder = Decoder(self._path)
+        self._decoder = Decoder(self._path, accelerator=accelerator())
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -102,7 +103,11 @@ class VideoFile:
         last_s = None
         for last_s, image in decoder:
             yield last_s, image
-        if last_s is not None and decoder.pictures < decoder.packets:
+        if decoder.on_gpu and not decoder.pictures:
+            _log.warning("%s: the GPU decodes no picture of it; the CPU does", self._path)
+            with Decoder(self._path) as other:
+                yield from other
+        elif last_s is not None and decoder.pictures < decoder.packets:
             with Decoder(self._path, threaded=False) as again:
                 yield from again.after(last_s)
 
