@@ -26,7 +26,7 @@ from app.gui.parts import Card, Choice, LabelledBox, LabelledSlider, icon_button
 from app.gui.presets import DEFAULT, Controls, Presets
 
 _SETTLED_MS = 350
-_WIDTH = 292
+_WIDTH = 304
 ENGINES = "engine" in {field.name for field in fields(PeopleConfig)}
 
 
@@ -193,7 +193,7 @@ class ControlPanel(QScrollArea):
         self.score.moved.connect(lambda value: self.set_dial(min_score=value))
         self.most = LabelledBox(self.tr("At most so many"), 1, 100, card)
         self.most.changed.connect(lambda value: self.set_dial(max_people=value))
-        self.every = LabelledBox(self.tr("Look for new ones in every n-th frame"), 1, 30, card)
+        self.every = LabelledBox(self.tr("Look for new ones every n frames"), 1, 30, card)
         self.every.changed.connect(lambda value: self.set_people(detect_every=value))
         self.smooth = self._check(card, self.tr("Smooth the joints' ways"))
         self.smooth.toggled.connect(lambda on: self.set_dial(smooth=on))
@@ -248,6 +248,7 @@ class ControlPanel(QScrollArea):
         style = dials.style
         self.preset.set_options(self._presets.names())
         name = self._presets.name_of(self._controls)
+        self.preset.box.setPlaceholderText(self.tr("Own positions"))
         self.preset.box.setCurrentIndex(self.preset.box.findData(name) if name else -1)
         self.delete_preset.setVisible(self._presets.is_own(name))
         self.privacy.set_key(style.privacy)

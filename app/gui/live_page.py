@@ -24,6 +24,8 @@ from app.gui.page import Desk, Page
 from app.gui.parts import icon_button
 from app.gui.picture_view import PictureView
 from app.gui.presets import Controls, Presets
+from app.gui.record_bar import RecordBar
+from app.gui.recorder import Recorder
 from app.gui.session import Request, Session, State
 from app.gui.shortcuts import Shortcut
 from app.gui.source_picker import SourcePicker, SourceSettings, found_sources
@@ -31,6 +33,7 @@ from app.pipeline.meter import Reading
 from app.sources.listing import Listed
 from app.sources.source import Source, SourceOptions, open_source
 from app.steps.draw import draw
+from pose.skeleton import COCO_17
 
 _log = logging.getLogger(__name__)
 
@@ -72,8 +75,15 @@ class LivePage(Page):
         self._settings = desk.settings.get(LiveSettings)
         self._dials = Dials()
         self.bridge = SceneBridge(self)
-        self.session = Session([self.bridge], lambda: self._dials, open_source, self)
+        self.recorder = Recorder(
+            lambda: self.session.skeleton or COCO_17, self._clean_allowed, parent=self
+        )
+        sinks = [self.bridge, self.recorder]
+        self.session = Session(sinks, lambda: self._dials, open_source, self)
         self.view = PictureView(parent=self)
+        self.record_bar = RecordBar(
+            self.recorder, desk, lambda: self.view.scene, self._clean_allowed, self
+        )
         self.picker = SourcePicker(desk.offload, look, self)
         self.panel = ControlPanel(Presets(desk.settings), self)
         self.meters = MeterBar(self)
@@ -101,6 +111,7 @@ class LivePage(Page):
 
     def stop(self) -> None:
         """Stop; the last picture stays."""
+        self.recorder.stop()
         self.session.stop()
 
     def toggle(self) -> None:
@@ -121,6 +132,7 @@ class LivePage(Page):
 
     def close_down(self) -> None:
         self._remember()
+        self.recorder.stop()
         self.session.stop()
 
     def closed(self, seconds: float) -> bool:
@@ -151,6 +163,7 @@ class LivePage(Page):
             Shortcut("C", self.tr("Colours: person or certainty"), self._next_colours),
             Shortcut("V", self.tr("Privacy: nothing, faces, black"), self._next_privacy),
             Shortcut("H", self.tr("Show or hide the controls"), self.controls_button.click),
+            *self.record_bar.shortcuts(),
         ]
 
     def themed(self) -> None:
@@ -229,6 +242,10 @@ class LivePage(Page):
     def _source_chosen(self) -> None:
         self._remember()
         self.start()
+
+    def _clean_allowed(self) -> bool:
+        """Whether pictures may leave the page as the source gave them."""
+        return self._dials.style.privacy == "none"
 
     def _request(self) -> Request:
         controls = self.panel.controls
@@ -350,8 +367,8 @@ class LivePage(Page):
         self.tools.setSpacing(6)
         self.tools.addWidget(self.picker, 1)
         for widget in (
-            self.start_button, self.pause_button, self.mirror_button, self.repeat_button,
-            self.full_button, self.meters_button, self.controls_button,
+            self.start_button, self.record_bar, self.pause_button, self.repeat_button,
+            self.mirror_button, self.full_button, self.meters_button, self.controls_button,
         ):  # fmt: skip
             self.tools.addWidget(widget)
         middle = QHBoxLayout()

@@ -175,4 +175,4 @@ def _legend(stage_s: Mapping[str, float], names: list[str]) -> str:
             ms = 1000 * stage_s[name]
             marks.append(f'<span style="color:{colour}">■</span>&nbsp;{name}&nbsp;{ms:.1f}')
     total = 1000 * sum(stage_s.values())
-    return f"{' &nbsp; '.join(marks)} &nbsp; = {total:.1f} ms" if marks else ""
+    return f"<b>{total:.1f} ms</b> &nbsp; {' &nbsp; '.join(marks)}" if marks else ""

@@ -183,6 +183,7 @@ class LabelledBox(QWidget):
         self.box.setSpecialValueText(lowest_called)
         self.box.setKeyboardTracking(False)
         label = QLabel(name, self)
+        label.setWordWrap(True)
         label.setBuddy(self.box)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -39,7 +39,7 @@ class StagePlot(QWidget):
         self._plot.hideButtons()
         self._plot.setAccessibleName(self.accessibleName())
         self._plot.getPlotItem().hideAxis("bottom")
-        self._plot.getAxis("left").setWidth(34)
+        self._plot.getAxis("left").setWidth(40)
         self._plot.setXRange(0, FRAMES - 1, padding=0)
         self._curves = [pg.PlotCurveItem() for _ in range(_MOST_STAGES + 1)]
         self._areas = []
@@ -89,6 +89,7 @@ class StagePlot(QWidget):
     def themed(self) -> None:
         """Wear the theme's colours."""
         faint = current_colours().faint
+        self._plot.setBackground(current_colours().panel)
         axis = self._plot.getAxis("left")
         axis.setPen(faint)
         axis.setTextPen(faint)

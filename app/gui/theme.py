@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from PyQt5.QtGui import QColor, QPalette
 from PyQt5.QtWidgets import QApplication
 
 THEMES = ("system", "dark", "light")
+_SHAPES = (Path(__file__).parent / "shapes").as_posix()
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Colours:
         line: Borders.
         text, faint: Words, and words of less weight.
         accent, on_accent: The main button, what is selected; words on it.
+        pressed: A button that is on.
         stage: Behind the picture.
         error, warning, news, good: Backgrounds of notices; the mark of what is well.
     """
@@ -31,6 +34,7 @@ class Colours:
     faint: str
     accent: str
     on_accent: str
+    pressed: str
     stage: str
     error: str
     warning: str
@@ -40,12 +44,12 @@ class Colours:
 
 DARK = Colours(
     window="#16181d", panel="#1e2128", field="#14161a", line="#343944", text="#e8eaf0",
-    faint="#9aa2b1", accent="#56b4e9", on_accent="#08131b", stage="#0b0c0f",
+    faint="#9aa2b1", accent="#56b4e9", on_accent="#08131b", pressed="#233b4c", stage="#0b0c0f",
     error="#7a2530", warning="#6b4d12", news="#1f4a68", good="#3ec28f",
 )  # fmt: skip
 LIGHT = Colours(
     window="#f3f4f7", panel="#ffffff", field="#ffffff", line="#cfd4de", text="#1b1e25",
-    faint="#5b6474", accent="#0f6ea8", on_accent="#ffffff", stage="#1b1e25",
+    faint="#5b6474", accent="#0f6ea8", on_accent="#ffffff", pressed="#d3e8f6", stage="#1b1e25",
     error="#f7c9cf", warning="#f8e2b0", news="#cbe6f7", good="#0b7d56",
 )  # fmt: skip
 
@@ -135,14 +139,36 @@ QPushButton {{ background: {c.panel}; }}
 QPushButton:hover, QComboBox:hover {{ border-color: {c.accent}; }}
 QPushButton:focus, QComboBox:focus, QLineEdit:focus, QSpinBox:focus {{
     border: 1px solid {c.accent}; }}
-QPushButton:checked {{ background: {c.accent}; color: {c.on_accent}; }}
+QPushButton:checked {{ background: {c.pressed}; border-color: {c.accent}; }}
 QPushButton:flat {{ border: 1px solid transparent; background: transparent; }}
 QPushButton:flat:hover {{ border-color: {c.line}; }}
 QPushButton:flat:focus {{ border-color: {c.accent}; }}
 QPushButton#primary {{ background: {c.accent}; color: {c.on_accent}; border-color: {c.accent};
     font-weight: 600; }}
 QPushButton#primary:disabled {{ background: {c.panel}; color: {c.faint}; border-color: {c.line}; }}
-QComboBox::drop-down {{ border: none; width: 22px; }}
+QComboBox::drop-down {{ border: none; width: 24px; }}
+QComboBox::down-arrow {{ image: url("{_SHAPES}/down.svg"); width: 14px; height: 14px; }}
+QSpinBox::up-button, QSpinBox::down-button {{ border: none; width: 20px; background: transparent; }}
+QSpinBox::up-arrow {{ image: url("{_SHAPES}/up.svg"); width: 11px; height: 11px; }}
+QSpinBox::down-arrow {{ image: url("{_SHAPES}/down.svg"); width: 11px; height: 11px; }}
+QPushButton::menu-indicator {{ image: url("{_SHAPES}/down.svg"); width: 10px;
+    subcontrol-position: right center; right: 4px; }}
+QMenu {{ background: {c.panel}; border: 1px solid {c.line}; padding: 4px; }}
+QMenu::item {{ padding: 6px 24px 6px 8px; border-radius: 4px; }}
+QMenu::item:selected {{ background: {c.pressed}; }}
+QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
+QScrollBar::handle {{ background: {c.line}; border-radius: 4px; min-height: 28px; min-width: 28px;
+    margin: 1px; }}
+QScrollBar::handle:hover {{ background: {c.faint}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {c.line}; }}
+QSlider::sub-page:horizontal {{ height: 4px; border-radius: 2px; background: {c.accent}; }}
+QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-radius: 7px;
+    background: {c.text}; }}
+QSlider::handle:horizontal:focus {{ background: {c.accent}; }}
+QCheckBox {{ spacing: 6px; }}
 QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line};
     selection-background-color: {c.accent}; selection-color: {c.on_accent}; outline: 0; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}

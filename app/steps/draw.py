@@ -23,6 +23,8 @@ _SHIFT = 4  # bits after the point in what cv2 draws
 _SURE = 0.6  # a keypoint with this score is drawn in full
 _FAINTEST = 0.35  # opacity of a keypoint that just passes
 _FACE = ("nose", "eye", "ear")
+# In shares of the frame: the names of smaller people, or of their faces, would lie on a heap.
+_NAMED_FROM, _FACE_NAMED_FROM = 0.2, 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,7 @@ class DrawStyle:
         show_ids: Write each person's id above the head.
         show_scores: Write how sure the detector is of each person, in percent.
         show_boxes: Draw the box around each person.
-        show_names: Write each keypoint's name beside it.
+        show_names: Write each keypoint's name beside it, of people who are large enough.
         trail_s: Show where people have been for so many seconds; 0 shows none.
         privacy: `faces` makes faces unrecognisable, `black` shows skeletons and nothing else.
         mirror: Show the picture as a mirror does; words stay readable.
@@ -114,8 +116,8 @@ def draw(
         person = _Person(canvas, points, scores, style, widths[n])
         if style.show_skeletons:
             person.draw(skeleton, identity)
-        if style.show_names:
-            person.name(skeleton)
+        if style.show_names and sizes[n] > _NAMED_FROM * min(frame.size_wh):
+            person.name(skeleton, face=bool(sizes[n] > _FACE_NAMED_FROM * min(frame.size_wh)))
     if style.show_ids or style.show_scores:
         for n in order:
             words = [str(tracks.ids[n])] if style.show_ids else []
@@ -242,9 +244,11 @@ class _Person:
                 colour = confidence_colour(float(self._scores[k]))
             self._joint(self._points[k], radius, colour, float(self._opacity[k]))
 
-    def name(self, skeleton: Skeleton) -> None:
+    def name(self, skeleton: Skeleton, face: bool) -> None:
         """Write the name of every keypoint that is seen beside it."""
         for k in np.flatnonzero(self._shown):
+            if skeleton.keypoints[k].endswith(_FACE) and not face:
+                continue
             draw_name(self._canvas, self._points[k], skeleton.keypoints[k], self._width)
 
     def _joint(self, at: FloatArray, radius: float, colour: Colour, opacity: float) -> None:
