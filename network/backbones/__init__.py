@@ -15,12 +15,14 @@ from torch import nn
 from network.backbones.inception_resnet import InceptionResnet, InceptionResnetConfig
 from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
 from network.backbones.resnet import Resnet, ResnetConfig
+from network.backbones.small_resnet import SmallResnet, SmallResnetConfig
 
 # name in descriptions -> configuration, and the module that is made from it
 BACKBONES: Mapping[str, tuple[type[Any], Callable[[Any], nn.Module]]] = {
     "resnet": (ResnetConfig, Resnet),
     "inception_resnet": (InceptionResnetConfig, InceptionResnet),
     "lite_hrnet": (LiteHrnetConfig, LiteHrnet),
+    "small_resnet": (SmallResnetConfig, SmallResnet),
 }
 
 
