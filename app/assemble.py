@@ -5,6 +5,7 @@ How stages share threads is one line, `GROUPS`; what each stage does is one func
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -21,10 +22,13 @@ from app.steps.detect import PersonDetector
 from app.steps.draw import DEFAULT_STYLE, DrawStyle
 from app.steps.ensemble import EnsembleEstimator, as_one
 from app.steps.estimate import CropEstimator
+from app.steps.estimate_gpu import estimator_for
 from app.steps.paint import Painter
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
+from engines.choose import EngineName, choose
 from engines.engine import Engine, open_engine
+from engines.engine_file import SUFFIX
 from model_zoo.zoo import model_path
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
@@ -41,6 +45,8 @@ MAX_LANES = 4  # of *: more hold many copies of the networks for little
 MAX_IN_FLIGHT = 2  # frames of a live source that are worked on at once
 STRIP_LENGTH = 2  # frames of a file that travel together: longer strips leave lanes waiting
 STRIP_BYTES = 32 << 20  # fewer where frames are large: about ten strips are inside at once
+
+_log = logging.getLogger(__name__)
 
 PoseEstimator = CropEstimator | EnsembleEstimator
 
@@ -65,7 +71,10 @@ class PeopleConfig:
         smooth: Take the jitter out of keypoints.
         lanes: Frames that go through the networks side by side; 0 chooses by the cores.
         threads: CPU threads inside each network; 0 chooses by the cores and lanes.
-        batch: Most people, or frames, in one run of a network; a CPU's caches like few.
+        batch: Most people, or frames, in one run of a network on the CPU, whose caches like few;
+            a TensorRT engine runs as many as it was built for.
+        engine: What runs the networks: `auto` takes TensorRT where a GPU and a plan are ready.
+        trust: Run engine files that lie outside of your own cache; they are executable code.
     """
 
     person: str = "person"
@@ -78,6 +87,8 @@ class PeopleConfig:
     lanes: int = 0
     threads: int = 0
     batch: int = 4
+    engine: EngineName = "auto"
+    trust: bool = False
 
     @property
     def poses(self) -> tuple[str, ...]:
@@ -149,6 +160,8 @@ def make_groups(
     smooth = config.smooth or dials is not None
     left_out = {name for name, wanted in (("smooth", smooth), ("draw", drawn)) if not wanted}
     skeleton = skeleton_of(config)
+    for name in (config.person, *config.poses):
+        _log.info("%s runs on %s", name, choose(model_path(name), config.engine).reason)
     lanes = config.lanes or min(cores(), max_lanes)
     line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
     plan = _plan(line, lanes, left_out)
@@ -176,7 +189,7 @@ def make_groups(
 def skeleton_of(config: PeopleConfig) -> Skeleton:
     """What the keypoints will be; errors as in `assemble`, so that they are told early."""
     _check(config)
-    PersonDetector(_engine(config.person))
+    PersonDetector(_engine(config.person, config))
     return _estimator(config).card.keypoints
 
 
@@ -218,7 +231,7 @@ def _makers(
     """For each stage a function that makes it afresh, with networks and memory of its own."""
 
     def detector() -> PersonDetector:
-        engine = _engine(config.person, **options)
+        engine = _engine(config.person, config, **options)
         if dials is None:
             return PersonDetector(engine, config.min_score, max_people=config.max_people)
         return PersonDetector(engine, _LOWEST_SCORE, max_people=_MOST_PEOPLE)
@@ -348,12 +361,17 @@ class Follower:
 def _estimator(config: PeopleConfig, **options: Any) -> PoseEstimator:
     if not config.poses:
         raise UsageError("expected a name or a file after --pose")
-    engines = [_engine(name, **options) for name in config.poses]
+    engines = [_engine(name, config, **options) for name in config.poses]
+    if len(engines) == 1:
+        return estimator_for(engines[0], config.flip)
     return as_one([CropEstimator(engine, config.flip) for engine in engines])
 
 
-def _engine(name: str, **options: Any) -> Engine:
-    return open_engine(model_path(name), **options)
+def _engine(name: str, config: PeopleConfig, **options: Any) -> Engine:
+    path = choose(model_path(name), config.engine).path
+    if path.suffix == SUFFIX:
+        options = {"trust": config.trust}  # the others are about CPUs
+    return open_engine(path, **options)
 
 
 def _strip_length(source: Source) -> int:
