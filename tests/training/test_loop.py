@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,40 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 def test_a_missing_checkpoint_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found none"):
         checkpoint.load(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+def test_each_optimiser_learns_with_and_without_clipping(tmp_path: Path, optimiser: Any) -> None:
+    for clip_norm in (0.0, 1.0):
+        job = LineJob()
+        before = job.validate(job.network)["score"]
+        config = replace(SHORT, optimiser=optimiser, rate=0.05, clip_norm=clip_norm)
+
+        final = run_loop(job, config, tmp_path / str(clip_norm))
+
+        assert checkpoint.load(final)["figures"]["score"] > before / 2
+
+
+def test_a_group_may_decay_differently(tmp_path: Path) -> None:
+    """Adam's decay is added to the gradient: without any other, weights go, biases stay."""
+
+    class Decaying(LineJob):
+        def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
+            weight, bias = self.network.parameters()
+            return [
+                {"params": [weight], "lr": rate},
+                {"params": [bias], "lr": rate, "weight_decay": 0.0},
+            ]
+
+        def losses(self, batch: Tensor) -> dict[str, Tensor]:
+            return {"nothing": 0 * self.network(batch).sum()}
+
+    job = Decaying()
+    weight, bias = (p.detach().clone() for p in job.network.parameters())
+
+    config = replace(SHORT, optimiser="adam", weight_decay=0.1, rate=0.01, steps=20)
+    run_loop(job, config, tmp_path)
+
+    after, same = job.network.parameters()
+    assert float(after.abs().detach()) < float(weight.abs())
+    assert torch.equal(same, bias)
