@@ -34,6 +34,7 @@ class Batch:
     def __init__(self, out: Path) -> None:
         self.out = out
         self._lock = threading.RLock()
+        self._saving = threading.Lock()  # apart: asking must not wait for a disc
         self._entries = {entry.key: entry for entry in read_manifest(out)}
         self._only: frozenset[int] | None = None
         self._paused = self._stopped = False
@@ -149,11 +150,12 @@ class Batch:
 
     def save(self) -> None:
         """Write the manifest if anything but progress changed; OutputError if it cannot be."""
-        entries = self.entries
-        lasting = tuple(replace(entry, progress=Progress(), text=entry.place) for entry in entries)
-        if lasting != self._saved:
-            write_manifest(self.out, entries)
-            self._saved = lasting
+        with self._saving:
+            entries = self.entries
+            lasting = tuple(replace(each, progress=Progress(), text=each.place) for each in entries)
+            if lasting != self._saved:
+                write_manifest(self.out, entries)
+                self._saved = lasting
 
     # ---- for drivers ------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from pose.errors import EXIT_BUG, UsageError
 _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.1  # for what users ask meanwhile
-_END_WITHIN_S = 2.0
+_END_WITHIN_S = 1.0  # a window that closes waits for it
 
 
 def work_in_pool(
@@ -126,8 +126,9 @@ def _shared(settings: Settings, jobs: int) -> Settings:
 def _end(workers: list[_Worker]) -> None:
     for worker in workers:
         worker.send(None)
+    until_s = time.monotonic() + _END_WITHIN_S
     for worker in workers:
-        worker.process.join(_END_WITHIN_S)
+        worker.process.join(max(0.0, until_s - time.monotonic()))
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()

@@ -65,6 +65,7 @@ def serve(pipe: Connection) -> None:
     """Do what comes through the pipe until it ends; the whole life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the batch decides
     wire = _Wire(pipe)
+    wire.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[wire], force=True)
     logging.getLogger("libav").setLevel(logging.CRITICAL)
     try:
