@@ -106,15 +106,15 @@ def _hourglass(stages: int) -> Recipe:
     )
 
 
-LARGE = {"size_wh": (288, 384), "batch": 24}
+LARGE = ((288, 384), 24)  # input size, batch
 RECIPES: Mapping[str, Recipe] = {
     "cpn50-256x192": Recipe("CPN, ResNet-50, 256x192", _cpn(ResnetConfig(50))),
-    "cpn50-384x288": Recipe("CPN, ResNet-50, 384x288", _cpn(ResnetConfig(50)), **LARGE),
+    "cpn50-384x288": Recipe("CPN, ResNet-50, 384x288", _cpn(ResnetConfig(50)), *LARGE),
     "cpn101-256x192": Recipe("CPN, ResNet-101, 256x192", _cpn(ResnetConfig(101))),
-    "cpn101-384x288": Recipe("CPN, ResNet-101, 384x288", _cpn(ResnetConfig(101)), **LARGE),
+    "cpn101-384x288": Recipe("CPN, ResNet-101, 384x288", _cpn(ResnetConfig(101)), *LARGE),
     "cpn-ir-v2-256x192": Recipe("CPN, Inception-ResNet-v2, 256x192", _cpn(InceptionResnetConfig())),
     "cpn-ir-v2-384x288": Recipe(
-        "CPN, Inception-ResNet-v2, 384x288", _cpn(InceptionResnetConfig()), **LARGE
+        "CPN, Inception-ResNet-v2, 384x288", _cpn(InceptionResnetConfig()), *LARGE
     ),
     "fpn50-256x192": Recipe("ResNet-50 feature pyramid, 256x192", _fpn),
     "hourglass1-256x192": _hourglass(1),

@@ -140,8 +140,8 @@ def with_synchronised_norm(network: nn.Module, device: torch.device) -> nn.Modul
     Names and tensors stay, so checkpoints are those of the plain network.
     """
     if device.type == "cuda":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        return converted
+        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+        return convert(network)
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = CpuSyncBatchNorm
@@ -160,10 +160,10 @@ class CpuSyncBatchNorm(nn.BatchNorm2d):
         assert self.momentum is not None and self.running_mean is not None
         assert self.running_var is not None and self.num_batches_tracked is not None
         axes = (0, 2, 3)
-        count = _Summed.apply(x.new_tensor([x.numel() / x.shape[1]]))
-        mean = _Summed.apply(x.sum(axes)) / count
+        count = _summed(x.new_tensor([x.numel() / x.shape[1]]))
+        mean = _summed(x.sum(axes)) / count
         centred = x - mean[:, None, None]
-        variance = _Summed.apply((centred**2).sum(axes)) / count
+        variance = _summed((centred**2).sum(axes)) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
@@ -186,3 +186,6 @@ class _Summed(torch.autograd.Function):
         total = gradients[0].contiguous().clone()
         dist.all_reduce(total)
         return total
+
+
+_summed: Callable[[Tensor], Tensor] = _Summed.apply  # torch leaves it untyped

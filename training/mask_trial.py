@@ -215,7 +215,7 @@ class KeptJob(CpnJob):
         order = torch.randperm(
             len(self._kept["image"]), generator=torch.Generator().manual_seed(seed)
         )
-        for chosen in order.split(BATCH):
+        for chosen in torch.split(order, BATCH):
             if len(chosen) == BATCH:
                 yield {name: value[chosen] for name, value in self._kept.items()}
 
@@ -226,7 +226,7 @@ def ask(network: torch.nn.Module, asked: Batch) -> Trial:
     answering = network.eval()
     assert isinstance(answering, Cpn)
     refined, masks = [], []
-    for image in asked["image"].split(BATCH):
+    for image in torch.split(asked["image"], BATCH):
         output = answering.all_heatmaps(image)
         refined.append(output.refined.numpy())
         masks += [] if output.mask is None else [output.mask.numpy()]

@@ -22,6 +22,7 @@ from network.macs import cost
 from network.mask_head import MaskHeadConfig
 from network.refine_net import RefineNetConfig
 from pose.errors import InputError
+from training import distributed
 from training.coco_dataset import Person, read_people
 from training.cpn_job import CpnJob, mask_iou, together
 from training.cpn_options import CpnOptions
@@ -95,7 +96,7 @@ def test_targets_are_opencvs_blur_of_a_dot(people: list[Person], order: Any) -> 
 
     for level, kernel in enumerate(level_kernels(256, order)):
         for joint in range(17):
-            wanted = np.zeros((64, 48), np.float32)
+            wanted: Any = np.zeros((64, 48), np.float32)
             x, y = example.points[joint]
             if np.isfinite(x):
                 wanted[int(y), int(x)] = 1
@@ -174,11 +175,9 @@ def test_convolutions_decay_and_the_rest_does_not(people: list[Person]) -> None:
 
 
 def test_processes_share_each_pass(people: list[Person], monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import cpn_job
-
     def crops(rank: int, processes: int) -> list[str]:
-        monkeypatch.setattr(cpn_job.distributed, "rank", lambda: rank)
-        monkeypatch.setattr(cpn_job.distributed, "processes", lambda: processes)
+        monkeypatch.setattr(distributed, "rank", lambda: rank)
+        monkeypatch.setattr(distributed, "processes", lambda: processes)
         learning = CpnJob(Cpn(SMALL), people, [], SMALL_CARD, CpnOptions(), batch=3)
         return [str(image.sum()) for b in learning.batches(5) for image in b["points"].numpy()]
 

@@ -115,7 +115,7 @@ def test_a_large_batch_is_faster_after_a_warm_up() -> None:
         Config(recipe="cpn50-256x192"), recipe, 256, torch.device("cpu")
     )
 
-    assert (loop.steps, loop.rate) == (82_031, pytest.approx(4e-3))
+    assert loop.steps == 82_031 and loop.rate == pytest.approx(4e-3)
     assert loop.rate * schedule(0) == pytest.approx(5e-4, rel=0.01)
     assert schedule(300_000 // 256) == 1
     left, flat = cpn_recipe.plan(
@@ -162,7 +162,7 @@ def test_a_cpn_learns_from_coco_by_one_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two steps of the whole recipe, on a network small enough for a test."""
-    monkeypatch.setitem(cpn_recipe.RECIPES, "cpn50-256x192", tiny())  # type: ignore[arg-type]
+    monkeypatch.setitem(cpn_recipe.RECIPES, "cpn50-256x192", tiny())
     words = ["train", "--recipe", "cpn50-256x192", "--data", str(coco(tmp_path / "coco"))]
     words += ["--run-dir", str(tmp_path / "run"), "--steps", "2", "--batch", "4", "--workers", "0"]
 

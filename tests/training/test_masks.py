@@ -14,7 +14,7 @@ from pose.errors import InputError
 from training.coco_dataset import Person
 from training.cpn_crops import mirrored
 from training.mask_pictures import with_mask_pictures
-from training.masks import MaskPicture, Polygons, RunLengths, coverage, from_coco, warped
+from training.masks import Mask, MaskPicture, Polygons, RunLengths, coverage, from_coco, warped
 
 SAME = np.eye(2, 3, dtype=np.float32)
 
@@ -84,7 +84,7 @@ def test_all_kinds_of_masks_go_the_way_of_the_crop(
     columns = (whole.T.ravel() > 0).astype(int)
     edges = np.flatnonzero(np.diff(columns)) + 1
     runs = np.diff([0, *edges, columns.size])
-    masks = [
+    masks: list[Mask] = [
         Polygons((np.array([[30, 20], [60, 20], [60, 70], [30, 70]], np.float32),)),
         RunLengths(runs, whole.shape),
         MaskPicture(tmp_path / "m.png"),
