@@ -101,5 +101,7 @@ class PageEntry:
 
 PAGES: tuple[PageEntry, ...] = (
     PageEntry("live", "Live", "live", "app.gui.live_page:LivePage"),
+    PageEntry("batch", "Batch", "batch", "app.gui.batch_page:BatchPage"),
+    PageEntry("review", "Review", "review", "app.gui.review_page:ReviewPage"),
     PageEntry("machine", "Machine", "machine", "app.gui.machine_page:MachinePage"),
 )

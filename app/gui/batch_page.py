@@ -1,0 +1,402 @@
+"""The batch page: drop videos and folders, watch them being worked on, open what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PyQt5.QtCore import QPoint, QStandardPaths, Qt, QUrl
+from PyQt5.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
+from PyQt5.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from app.batch.batch import Batch
+from app.batch.entry import Entry, Settings, State
+from app.gui.batch_model import ROW, BatchModel
+from app.gui.batch_queue import BatchQueue
+from app.gui.batch_row import BatchRowPainter, clock_text
+from app.gui.drop_list import DropList
+from app.gui.icons import icon
+from app.gui.notices import notice_of
+from app.gui.page import Desk, Page
+from app.gui.parts import icon_button
+from app.gui.presets import Controls
+from app.gui.shortcuts import Shortcut
+from app.gui.theme import current_colours
+from app.sinks.sink import SINKS
+
+_TOPIC = "batch"
+_REVIEWED = (".jsonl", ".csv", ".json")  # what the review page opens, the best first
+
+
+@dataclass(frozen=True)
+class BatchPageSettings:
+    """What the page remembers.
+
+    Attributes:
+        out: Folder of the results; empty for the user's videos.
+        formats: Which results to write.
+        overwrite: Replace results that are there already.
+    """
+
+    out: str = ""
+    formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
+    overwrite: bool = False
+
+
+class BatchPage(Page):
+    """A queue of inputs and their results; the same code as `main.py video`."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._settings = desk.settings.get(BatchPageSettings)
+        self.queue = BatchQueue(desk.offload, self)
+        self.model = BatchModel(desk.offload, self)
+        self.rows = DropList(self)
+        self.rows.setModel(self.model)
+        self.painter = BatchRowPainter(self.rows)
+        self.rows.setItemDelegate(self.painter)
+        self.rows.setContextMenuPolicy(Qt.CustomContextMenu)
+        self.rows.customContextMenuRequested.connect(self._show_menu)
+        self.rows.doubleClicked.connect(lambda _: self.open_results())
+        self.rows.selectionModel().selectionChanged.connect(lambda *_: self._show_buttons())
+        self._make_buttons()
+        self._arrange()
+        self.setAcceptDrops(True)
+        self.queue.changed.connect(self._show)
+        self.queue.opened.connect(self._opened)
+        self.queue.failed.connect(lambda error: desk.tell(notice_of(error, _TOPIC)))
+        self.queue.open(self.out)
+        self._show()
+
+    @property
+    def out(self) -> Path:
+        """Where results go."""
+        if self._settings.out:
+            return Path(self._settings.out)
+        movies = QStandardPaths.writableLocation(QStandardPaths.MoviesLocation)
+        return Path(movies or Path.home()) / "cascaded-pose" / "batch"
+
+    @property
+    def settings(self) -> Settings:
+        """How new inputs are worked on: with the networks and limits of the live page."""
+        controls = self.desk.settings.get(Controls)
+        people = replace(
+            controls.people,
+            min_score=controls.dials.min_score,
+            max_people=controls.dials.max_people,
+        )
+        return Settings(people, self._settings.formats, overwrite=self._settings.overwrite)
+
+    # ---- what users do --------------------------------------------------------------------
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Put videos, pictures and folders at the end."""
+        if texts:
+            self.desk.retract(_TOPIC)
+            self.queue.add(texts, self.settings)
+
+    def open(self, what: object) -> None:
+        """Take an input from another page."""
+        self.add([str(what)])
+
+    def toggle(self) -> None:
+        """Start, pause, or go on."""
+        if self.queue.running and not self.queue.paused:
+            self.queue.pause()
+        else:
+            self.queue.start()
+
+    def choose_out(self, folder: str) -> None:
+        """Write results to another folder from now on, and show what is there."""
+        self._settings = replace(self._settings, out=folder)
+        self.desk.settings.put(self._settings)
+        self.queue.open(self.out)
+
+    def open_results(self) -> None:
+        """Show the chosen input's results on the review page."""
+        entry = self._chosen_one(State.DONE)
+        if entry is None:
+            return
+        paths = {path.suffix: path for path in entry.paths(self.out)}
+        found = next((paths[suffix] for suffix in _REVIEWED if suffix in paths), None)
+        if found is not None:
+            self.desk.open_page("review", found)
+        else:
+            self.open_folder()
+
+    def open_folder(self) -> None:
+        """Show the folder of the results in the system's file manager."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.out)))
+
+    def remove(self) -> None:
+        """Cancel what runs, and take the rest out of the list; results stay."""
+        working = self._chosen(State.WORKING)
+        others = [key for key in self._chosen() if key not in working]
+        self.queue.each(Batch.cancel, working)
+        self.queue.each(Batch.forget, others)
+
+    def retry(self) -> None:
+        """Do again what failed or was cancelled."""
+        self.queue.each(Batch.retry, self._chosen(State.FAILED, State.CANCELLED))
+
+    def remove_finished(self) -> None:
+        """Take what is done out of the list; results stay."""
+        done = [entry.key for entry in self.queue.entries if entry.state is State.DONE]
+        self.queue.each(Batch.forget, done)
+
+    # ---- the window's calls ---------------------------------------------------------------
+
+    def shortcuts(self) -> Sequence[Shortcut]:
+        return [
+            Shortcut("Ctrl+O", self.tr("Add files"), self._ask_files),
+            Shortcut("Ctrl+Shift+O", self.tr("Add a folder"), self._ask_folder),
+            Shortcut("Space", self.tr("Start, pause or go on"), self.toggle),
+            Shortcut("Return", self.tr("Review the chosen result"), self.open_results),
+            Shortcut("Delete", self.tr("Cancel or remove the chosen ones"), self.remove),
+            Shortcut("Ctrl+R", self.tr("Try the chosen ones again"), self.retry),
+        ]
+
+    def themed(self) -> None:
+        self.rows.viewport().update()
+
+    def close_down(self) -> None:
+        self.queue.stop()
+
+    def closed(self, seconds: float) -> bool:
+        return self.queue.join(seconds)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            self.rows.set_hot(True)
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: object) -> None:
+        self.rows.set_hot(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.rows.set_hot(False)
+        self.add([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
+        event.acceptProposedAction()
+
+    # ---- making ---------------------------------------------------------------------------
+
+    def _make_buttons(self) -> None:
+        self.start_button = icon_button("play", self.tr("Start"), self, words=True)
+        self.start_button.setObjectName("primary")
+        self.start_button.clicked.connect(self.toggle)
+        self.add_button = self._button("film", self.tr("Add files…"), self._ask_files)
+        self.folder_button = self._button("folder", self.tr("Add a folder…"), self._ask_folder)
+        self.review_button = self._button("review", self.tr("Review"), self.open_results)
+        self.retry_button = self._button("refresh", self.tr("Try again"), self.retry)
+        self.remove_button = self._button("close", self.tr("Remove"), self.remove)
+        self.tidy_button = self._button("yes", self.tr("Remove finished"), self.remove_finished)
+        self.out_button = self._button("folder", self.tr("Results in…"), self._ask_out)
+        self.options_button = icon_button(
+            "more", self.tr("What is written"), self, self.tr("What is written for each input")
+        )
+        self.options_button.setStyleSheet("QPushButton::menu-indicator { image: none; }")
+        self.options_button.setMenu(self._make_options())
+
+    def _button(self, shape: str, name: str, call: Callable[[], object]) -> QPushButton:
+        button = icon_button(shape, name, self, words=True)
+        button.clicked.connect(lambda: call())
+        return button
+
+    def _make_options(self) -> QMenu:
+        menu = QMenu(self)
+        names = {
+            "mp4": self.tr("Video with skeletons (.mp4)"),
+            "jsonl": self.tr("Keypoints, a line per frame (.jsonl)"),
+            "csv": self.tr("Keypoints as a table (.csv)"),
+            "json": self.tr("COCO results (.json)"),
+        }
+        for form in (suffix[1:] for suffix in SINKS):
+            action = menu.addAction(names.get(form, f".{form}"))
+            action.setCheckable(True)
+            action.setChecked(form in self._settings.formats)
+            action.toggled.connect(lambda on, form=form: self._choose_format(form, on))
+        menu.addSeparator()
+        action = menu.addAction(self.tr("Replace older results"))
+        action.setCheckable(True)
+        action.setChecked(self._settings.overwrite)
+        action.toggled.connect(lambda on: self._remember(overwrite=on))
+        return menu
+
+    def _arrange(self) -> None:
+        self.heading = QLabel(self.tr("Batch"), self)
+        self.heading.setObjectName("heading")
+        self.summary = QLabel(self)
+        self.summary.setObjectName("faint")
+        head = QVBoxLayout()
+        head.setSpacing(2)
+        head.addWidget(self.heading)
+        head.addWidget(self.summary)
+        top = QHBoxLayout()
+        top.addLayout(head, 1)
+        for button in (self.add_button, self.folder_button, self.start_button):
+            top.addWidget(button, 0, Qt.AlignVCenter)
+        self.out_label = QLabel(self)
+        self.out_label.setObjectName("faint")
+        self.out_label.setTextInteractionFlags(Qt.TextSelectableByMouse)
+        bottom = QHBoxLayout()
+        for button in (
+            self.review_button,
+            self.retry_button,
+            self.remove_button,
+            self.tidy_button,
+        ):
+            bottom.addWidget(button)
+        bottom.addStretch(1)
+        bottom.addWidget(self.out_label)
+        bottom.addWidget(self.out_button)
+        bottom.addWidget(self.options_button)
+        self.bar = QProgressBar(self)
+        self.bar.setAccessibleName(self.tr("Progress of all inputs"))
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(8)
+        self.bar.setStyleSheet("QProgressBar { min-height: 0; border-radius: 4px; }")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        column.addLayout(top)
+        column.addWidget(self.bar)
+        column.addWidget(self.rows, 1)
+        column.addLayout(bottom)
+
+    # ---- showing --------------------------------------------------------------------------
+
+    def _opened(self) -> None:
+        left = sum(entry.state is State.WAITING for entry in self.queue.entries)
+        if left:
+            self.rows.scrollToTop()
+
+    def _show(self) -> None:
+        self.model.show_entries(self.queue.entries)
+        self.summary.setText(self._in_words())
+        shares = [_share(entry) for entry in self.queue.entries]
+        self.bar.setRange(0, 1000 * max(1, len(shares)))
+        self.bar.setValue(round(1000 * sum(shares)))
+        self.bar.setVisible(bool(shares))
+        self.out_label.setText(self.tr("Results in {0}").format(str(self.out)))
+        self.rows.set_hint(
+            self.tr("Drop videos, pictures or folders here"),
+            self.tr("Each gets a video with skeletons and its keypoints as files."),
+        )
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        running, paused = self.queue.running, self.queue.paused
+        at_work = running and not paused
+        words = self.tr("Pause") if at_work else self.tr("Go on") if running else self.tr("Start")
+        self.start_button.setText(words)
+        self.start_button.setAccessibleName(words)
+        self.start_button.setIcon(
+            icon("pause" if at_work else "play", _on_accent(self.start_button))
+        )
+        waiting = any(entry.state is State.WAITING for entry in self.queue.entries)
+        self.start_button.setEnabled(running or waiting)
+        self.review_button.setEnabled(self._chosen_one(State.DONE) is not None)
+        self.retry_button.setEnabled(bool(self._chosen(State.FAILED, State.CANCELLED)))
+        self.remove_button.setEnabled(bool(self._chosen()))
+        self.remove_button.setText(
+            self.tr("Cancel") if self._chosen(State.WORKING) else self.tr("Remove")
+        )
+        self.tidy_button.setEnabled(any(e.state is State.DONE for e in self.queue.entries))
+
+    def _in_words(self) -> str:
+        entries = self.queue.entries
+        if not entries:
+            return self.tr("Nothing to do yet")
+        ended = sum(entry.state not in (State.WAITING, State.WORKING) for entry in entries)
+        failed = sum(entry.state is State.FAILED for entry in entries)
+        parts = [self.tr("{0} of {1} finished").format(ended, len(entries))]
+        if failed:
+            parts.append(self.tr("{0} failed").format(failed))
+        left_s = self._left_s()
+        if self.queue.paused:
+            parts.append(self.tr("paused"))
+        elif left_s is not None:
+            parts.append(self.tr("about {0} left").format(clock_text(left_s)))
+        elif not self.queue.running and ended < len(entries):
+            parts.append(self.tr("press Start to work on the rest"))
+        return "  ·  ".join(parts)
+
+    def _left_s(self) -> float | None:
+        """Seconds to the end of everything; None if something's length is not known."""
+        rows = self.model.rows
+        working = [row.entry for row in rows if row.entry.state is State.WORKING]
+        fps = sum(entry.progress.fps for entry in working)
+        waiting = [row.frames for row in rows if row.entry.state is State.WAITING]
+        if not fps or any(frames is None for frames in waiting):
+            return None
+        left = [entry.progress.left_s or 0.0 for entry in working]
+        return max(left, default=0.0) + sum(frames or 0 for frames in waiting) / fps
+
+    # ---- choosing -------------------------------------------------------------------------
+
+    def _chosen(self, *states: State) -> list[int]:
+        rows = [index.data(ROW).entry for index in self.rows.selectionModel().selectedIndexes()]
+        return [entry.key for entry in rows if not states or entry.state in states]
+
+    def _chosen_one(self, state: State) -> Entry | None:
+        keys = self._chosen(state)
+        entries = {entry.key: entry for entry in self.queue.entries}
+        return entries.get(keys[0]) if len(keys) == 1 else None
+
+    def _show_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WA_DeleteOnClose)
+        for button in (self.review_button, self.retry_button, self.remove_button):
+            action = menu.addAction(button.icon(), button.text(), button.click)
+            action.setEnabled(button.isEnabled())
+        menu.addAction(icon("folder"), self.tr("Show in the file manager"), self.open_folder)
+        menu.popup(self.rows.viewport().mapToGlobal(at))
+
+    def _choose_format(self, form: str, wanted: bool) -> None:
+        known = [suffix[1:] for suffix in SINKS]
+        kept = {*self._settings.formats, form} if wanted else {*self._settings.formats} - {form}
+        self._remember(formats=tuple(each for each in known if each in kept))
+
+    def _remember(self, **changes: object) -> None:
+        self._settings = replace(self._settings, **changes)  # type: ignore[arg-type]
+        self.desk.settings.put(self._settings)
+
+    def _ask_files(self) -> None:
+        dialog = QFileDialog(self, self.tr("Videos and pictures"))
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.ExistingFiles)
+        dialog.filesSelected.connect(self.add)
+        dialog.open()
+
+    def _ask_folder(self) -> None:
+        self._ask_for_folder(self.tr("A folder of videos or pictures"), lambda one: self.add([one]))
+
+    def _ask_out(self) -> None:
+        self._ask_for_folder(self.tr("Where results go"), self.choose_out)
+
+    def _ask_for_folder(self, title: str, chosen: Callable[[str], None]) -> None:
+        dialog = QFileDialog(self, title, str(self.out))
+        dialog.setAttribute(Qt.WA_DeleteOnClose)
+        dialog.setFileMode(QFileDialog.Directory)
+        dialog.setOption(QFileDialog.ShowDirsOnly)
+        dialog.fileSelected.connect(chosen)
+        dialog.open()
+
+
+def _on_accent(button: QPushButton) -> str:
+    return current_colours().on_accent if button.isEnabled() else ""
+
+
+def _share(entry: Entry) -> float:
+    if entry.state is State.WORKING:
+        return entry.progress.share
+    return 0.0 if entry.state is State.WAITING else 1.0
