@@ -41,7 +41,9 @@ class Config:
     """Weights -> ONNX with its card, compared with torch -> engine, compared with ONNX Runtime."""
 
     checkpoint: Path | None = None
-    """Weights: best.pt, final.pt or last.pt of a run, or .safetensors."""
+    """Weights: .pt of a run, .safetensors, pytorch-cpn's .pth.tar, or tf-cpn's snapshot."""
+    input_size: str = ""
+    """Height x width for a published checkpoint, 256x192; else taken from the file's name."""
     onnx: str = ""
     """ONNX file: written if --checkpoint is given, else read; then a model's name will do."""
     out: Path | None = None
@@ -124,7 +126,7 @@ def _export(checkpoint: Path, onnx: Path, config: Config) -> None:
     from build_engine.export_onnx import export  # torch, which an engine alone does not need
     from build_engine.weights import read_weights
 
-    network, card = read_weights(checkpoint)
+    network, card = read_weights(checkpoint, config.input_size)
     if config.name:
         card = replace(card, name=config.name)
     for what in config.measured:

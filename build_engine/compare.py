@@ -131,26 +131,26 @@ def parity(
     return Parity(shape[0], relative, place, likeness, shift, True)
 
 
-def check(found: Parity, precision: str, what: str) -> None:
+def check(found: Parity, precision: str, what: str, refuse_drift: bool = True) -> None:
     """Refuse a build that is not what it was built from.
 
     Args:
         found: Its measurement.
         precision: Which of `LIMITS` holds.
         what: Its name, for the message.
+        refuse_drift: Whether the limits hold; else NaN alone is refused.
 
     Raises:
         ModelFileError: NaN, or beyond a limit.
     """
     limits = LIMITS[precision]
     fits = (
-        found.finite
-        and found.same_place >= limits.same_place
+        found.same_place >= limits.same_place
         and found.likeness >= limits.likeness
         and found.shift_px <= limits.shift_px
         and found.max_relative <= limits.max_relative
     )
-    if not fits:
+    if not found.finite or (refuse_drift and not fits):
         raise ModelFileError(
             f"{what} in {precision} is not the network that it was built from: {found}; allowed "
             f"are at least {limits.same_place:.0%} and {limits.likeness}, at most "

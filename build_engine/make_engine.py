@@ -52,6 +52,8 @@ class Request:
         calibrate_on: Pictures that INT8's ranges are learned from.
         timing_cache: Whether kernels' times are remembered in the cache folder, where
             `options.timing_cache` names no file.
+        refuse_drift: Whether `compare.LIMITS` hold. Without, NaN alone is an error: for random
+            weights, whose heatmaps have no maximum to speak of.
     """
 
     onnx: str
@@ -63,6 +65,7 @@ class Request:
     pictures_from: Path | None = None
     calibrate_on: int = 64
     timing_cache: bool = True
+    refuse_drift: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +201,9 @@ def _graph(
     from build_engine.precision import converted  # needs onnx, which a Jetson may lack
 
     return converted(
-        source, card, request.precision, request.keep, request.pictures_from, request.calibrate_on
-    )
+        source, card, request.precision, request.keep, request.pictures_from,
+        request.calibrate_on, request.refuse_drift,
+    )  # fmt: skip
 
 
 def _calibrator(trt: Any, request: Request, card: ModelCard, stack: ExitStack) -> Any:
@@ -234,7 +238,7 @@ def _verified(
                     found = compare(right, ours, batch)
             except EngineError as error:
                 raise EngineError(f"the engine was built but does not run: {error}") from error
-        check(found, request.precision, request.onnx)
+        check(found, request.precision, request.onnx, request.refuse_drift)
     finally:
         trial.unlink(missing_ok=True)
     return found

@@ -32,6 +32,7 @@ def converted(
     keep: Sequence[str] = (),
     pictures_from: Path | None = None,
     calibrate_on: int = 64,
+    refuse_drift: bool = True,
 ) -> tuple[bytes, Parity]:
     """Convert an ONNX file of float32, and compare both on ONNX Runtime.
 
@@ -42,6 +43,7 @@ def converted(
         keep: Node names or operators that stay float32.
         pictures_from: Folder or video; the clip that ships if not given.
         calibrate_on: Pictures that INT8's ranges are learned from; others are compared on.
+        refuse_drift: As for `compare.check`.
 
     Returns:
         The new file's content, its card inside, and how it differs on pictures that the ranges
@@ -63,7 +65,7 @@ def converted(
         file = write_onnx(made, Path(folder) / f"{source.stem}-{precision}.onnx")
         with OnnxRuntimeEngine(source) as right, OnnxRuntimeEngine(file) as ours:
             found = compare(right, ours, look)
-        check(found, precision, str(source))
+        check(found, precision, str(source), refuse_drift)
         return file.read_bytes(), found
 
 

@@ -9,20 +9,24 @@ from typing import Any
 
 from torch import nn
 
+from build_engine.import_checkpoint import import_pytorch_cpn, import_tf_cpn, is_pytorch_cpn
+from build_engine.tf_bundle import bundle_prefix
 from network.checkpoint import load
 from network.described import build
 from network.person_detector import PersonDetector
 from pose.card import ModelCard
-from pose.errors import InputError
+from pose.errors import InputError, UsageError
 
 _DESCRIPTION = "describe"  # key of a checkpoint, and of a .safetensors file's metadata
 
 
-def read_weights(path: Path) -> tuple[nn.Module, ModelCard]:
+def read_weights(path: Path, input_size: str = "") -> tuple[nn.Module, ModelCard]:
     """Read a checkpoint, whatever wrote it.
 
     Args:
-        path: Of `main.py train` (`.pt`), or `.safetensors` with the same description as metadata.
+        path: Of `main.py train` (`.pt`), `.safetensors` with the same description as metadata, or
+            of pytorch-cpn (`.pth.tar`) or tf-cpn (`NAME` of `NAME.index`).
+        input_size: For the latter two, `256x192`, height first; empty to read it off their name.
 
     Returns:
         The network as it is deployed, in evaluation mode, and its card.
@@ -31,23 +35,36 @@ def read_weights(path: Path) -> tuple[nn.Module, ModelCard]:
         InputError: Not such a file, or its weights are not those of the network it describes.
         ModelFileError: It describes a network that is not here.
     """
-    reader = READERS.get(path.suffix.lower(), _ours)
-    network, card = reader(path)
+    prefix = bundle_prefix(path)
+    if prefix is not None:
+        return import_tf_cpn(prefix, input_size)
+    reader = READERS.get(path.suffix.lower(), _torch)
+    network, card = reader(path, input_size)
     if isinstance(network, PersonDetector):
         network = network.export()
     return network.eval(), card
 
 
-def _ours(path: Path) -> tuple[nn.Module, ModelCard]:
+def _torch(path: Path, input_size: str) -> tuple[nn.Module, ModelCard]:
     state = load(path)
+    if is_pytorch_cpn(state):
+        return import_pytorch_cpn(state, path, input_size)
+    _refuse_size(path, input_size)
     if "network" not in state or _DESCRIPTION not in state:
         raise InputError(
-            f"{path}: expected a checkpoint of main.py train, got one with {sorted(state)[:6]}"
+            f"{path}: expected a checkpoint of main.py train, of pytorch-cpn or of tf-cpn, "
+            f"got one with {sorted(map(str, state))[:6]}"
         )
     return _filled(state[_DESCRIPTION], state.get("ema", state["network"]), path)
 
 
-def _safetensors(path: Path) -> tuple[nn.Module, ModelCard]:
+def _refuse_size(path: Path, input_size: str) -> None:
+    if input_size:
+        raise UsageError(f"--input-size is for published checkpoints; {path} has its own size")
+
+
+def _safetensors(path: Path, input_size: str) -> tuple[nn.Module, ModelCard]:
+    _refuse_size(path, input_size)
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -79,7 +96,7 @@ def _filled(described: Any, weights: Mapping[str, Any], path: Path) -> tuple[nn.
     return network, ModelCard.from_json(described["card"], str(path))
 
 
-Reader = Callable[[Path], tuple[nn.Module, ModelCard]]
+Reader = Callable[[Path, str], tuple[nn.Module, ModelCard]]
 
-# suffix -> what reads it; any other is taken for a checkpoint of ours
+# suffix -> what reads it; any other is taken for one of torch
 READERS: Mapping[str, Reader] = {".safetensors": _safetensors}
