@@ -30,7 +30,6 @@ class TensorSpec:
     dtype: np.dtype[Any]
 
 
-@dataclass(frozen=True)
 class Plan:
     """What a plan takes and gives.
 
@@ -41,33 +40,84 @@ class Plan:
         outputs: In the plan's order.
     """
 
-    input: str
-    largest: Shape
-    least: int
-    outputs: tuple[TensorSpec, ...]
-    _path: Path
-    _runtime: Any  # outlives what it made
-    _engine: Any
+    def __init__(
+        self, name: str, engine: Any, runtime: Any, input: str, outputs: tuple[TensorSpec, ...]
+    ) -> None:
+        self.input, self.outputs = input, outputs
+        least, _, largest = (tuple(shape) for shape in engine.get_tensor_profile_shape(input, 0))
+        self.largest: Shape = largest
+        self.least: int = max(1, least[0])
+        self._name = name
+        self._kept: list[Any] = [engine, runtime]  # the runtime outlives what it made
 
     def __str__(self) -> str:
-        return str(self._path)
+        return self._name
 
-    def context(self, stream: int) -> Any:
+    def context(self, stream: int) -> Context:
         """A new context; MemoryError where the GPU does not hold it, EngineError else.
 
         Args:
             stream: Where its first work will run.
         """
         tensorrt_library.said()  # what came before is not about this
-        context = self._engine.create_execution_context()
-        if context is None:
-            raise tensorrt_library.failure(f"{self._path}: no execution context")
-        # Only the first context of an engine has a profile by itself.
-        if not context.set_optimization_profile_async(0, stream):
-            raise tensorrt_library.failure(
-                f"{self._path}: its profile is not free for one more context"
-            )
+        context = Context(self._name, self._kept[0].create_execution_context())
+        context.take_profile(stream)
         return context
+
+    def close(self) -> None:
+        """Let TensorRT's part go, whoever still holds this, be it a traceback."""
+        self._kept.clear()
+
+
+class Context:
+    """An execution context, every answer of it checked; MemoryError where the GPU is full."""
+
+    def __init__(self, name: str, made: Any) -> None:
+        self._name = name
+        self._kept: list[Any] = [made]
+        if made is None:
+            raise tensorrt_library.failure(f"{name}: no execution context")
+
+    def take_profile(self, stream: int) -> None:
+        """Only the first context of a plan has one by itself."""
+        if not self._kept[0].set_optimization_profile_async(0, stream):
+            raise tensorrt_library.failure(
+                f"{self._name}: its profile is not free for one more context"
+            )
+
+    def set_shape(self, name: str, shape: Shape) -> None:
+        """Say how large the input is."""
+        tensorrt_library.said()
+        if not self._kept[0].set_input_shape(name, shape):
+            raise tensorrt_library.failure(f"{self._name} does not take a batch of {shape}")
+        missing = self._kept[0].infer_shapes()
+        if missing:
+            raise tensorrt_library.failure(f"{self._name} wants the shapes of {missing} too")
+
+    def shape(self, name: str) -> Shape:
+        """How large an output is."""
+        shape = tuple(self._kept[0].get_tensor_shape(name))
+        if not shape or min(shape) < 0:
+            raise EngineError(
+                f"{self._name}: the size of output {name!r} is known only after a run "
+                f"{shape}; build it from a network without such outputs"
+            )
+        return shape
+
+    def set_address(self, name: str, address: int) -> None:
+        """Say where a tensor lies on the GPU."""
+        if not self._kept[0].set_tensor_address(name, address):
+            raise tensorrt_library.failure(f"{self._name} does not take memory for {name!r}")
+
+    def enqueue(self, stream: int) -> None:
+        """Put one run on a stream."""
+        tensorrt_library.said()
+        if not self._kept[0].execute_async_v3(stream):
+            raise tensorrt_library.failure(f"{self._name} failed to run")
+
+    def close(self) -> None:
+        """As `Plan.close`."""
+        self._kept.clear()
 
 
 _open: dict[tuple[str, int, int, int], tuple[Plan, int]] = {}  # file, GPU -> plan, users
@@ -99,6 +149,8 @@ def open_plan(path: Path, trt: Any, gpu: Gpu) -> Iterator[Plan]:
             plan, users = _open.pop(key)
             if users > 1:
                 _open[key] = plan, users - 1
+            else:
+                plan.close()
 
 
 def _deserialised(path: Path, trt: Any, gpu: Gpu) -> Plan:
@@ -128,18 +180,18 @@ def _described(runtime: Any, engine: Any, trt: Any, path: Path, file: EngineFile
             f"{path}: expected one input of float32, got {', '.join(found) or 'none'}; "
             f"run: {rebuild_line(path, file.built_for)}"
         )
-    least, _, largest = (tuple(shape) for shape in engine.get_tensor_profile_shape(inputs[0], 0))
     outputs = tuple(
         TensorSpec(name, _dtype(trt, engine.get_tensor_dtype(name), path, name))
         for name in names
         if name not in inputs
     )
-    if len(largest) != 4 or largest[1] != 3 or not outputs:
+    plan = Plan(str(path), engine, runtime, inputs[0], outputs)
+    if len(plan.largest) != 4 or plan.largest[1] != 3 or not outputs:
         raise ModelFileError(
-            f"{path}: expected an input (N, 3, H, W) and an output, got {largest} "
+            f"{path}: expected an input (N, 3, H, W) and an output, got {plan.largest} "
             f"and {len(outputs)}; attach the right card"
         )
-    return Plan(inputs[0], largest, max(1, least[0]), outputs, path, runtime, engine)
+    return plan
 
 
 def _dtype(trt: Any, kind: Any, path: Path, name: str) -> np.dtype[Any]:

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
-from engines import tensorrt_library
 from engines.cuda_device import CudaDevice, Recording
-from engines.tensorrt_plan import Plan, TensorSpec
+from engines.tensorrt_plan import Context, Plan, TensorSpec
 from pose.errors import EngineError
 from pose.types import FloatArray
 
@@ -81,22 +80,29 @@ class Session:
         self._replay = Replay(device, graphs)
         self._most_contexts = _MOST_GRAPHS if graphs else 0
         self._prepared: dict[Shape, Prepared] = {}
+        self._contexts: list[Context] = []
         self._common_shape: Shape = ()
         try:
-            self._common = plan.context(device.stream)
-        except MemoryError as error:
-            raise self._too_large(error) from error
-        self._buffers = self._fitting_buffers()
-        self._set_addresses(self._common)
+            self._common = self._first_context()
+            self._buffers = self._fitting_buffers()
+            self._set_addresses(self._common)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Graphs before contexts, contexts before the plan."""
+        """Work before graphs, graphs before contexts, contexts before the plan."""
+        try:
+            self.device.synchronize()
+        except (EngineError, MemoryError) as error:  # whatever failed was told when it failed
+            _log.debug("while leaving %s: %s", self._plan, error)
         self._replay.forget()
         self._prepared.clear()
-        del self._common, self._plan, self._buffers
+        for context in self._contexts:
+            context.close()
 
     def prepare(self, count: int, hw: tuple[int, int]) -> Prepared:
         """Make ready for a batch.
@@ -112,21 +118,21 @@ class Session:
         shape = (max(count, self._plan.least), 3, *hw)
         if shape in self._prepared:
             return self._prepared[shape]
-        context = self._context_of_its_own()
-        lasting = context is not None
-        if context is None:
-            context = self._common
-        if lasting:
-            self._set_addresses(context)
-        if lasting or shape != self._common_shape:
-            self._set_shape(context, shape)
+        own = self._context_of_its_own()
+        context = own or self._common
+        if own:
+            self._set_addresses(own)
+        if own or shape != self._common_shape:
+            context.set_shape(self._plan.input, shape)
+        if not own:
+            self._common_shape = shape
         prepared = Prepared(
             OnGpu(self._buffers.input, shape, _FLOAT),
             {output.name: self._output(context, output, shape) for output in self._plan.outputs},
-            lambda: self._enqueue(context),
-            lasting,
+            lambda: context.enqueue(self.device.stream),
+            lasting=own is not None,
         )
-        if lasting:
+        if own:
             self._prepared[shape] = prepared
         return prepared
 
@@ -169,45 +175,37 @@ class Session:
 
     # ---- contexts ------------------------------------------------------------------------------
 
-    def _context_of_its_own(self) -> Any:
+    def _first_context(self) -> Context:
+        """The one that all batch sizes share that have none of their own."""
+        try:
+            return self._context()
+        except MemoryError as error:
+            raise self._too_large(error) from error
+
+    def _context_of_its_own(self) -> Context | None:
         """For a batch size that is to be recorded; None where there is no room for one more."""
         if len(self._prepared) >= self._most_contexts:
             return None
         try:
-            return self._plan.context(self.device.stream)
+            return self._context()
         except (MemoryError, EngineError) as error:
             self._most_contexts = len(self._prepared)
             _log.warning("no CUDA graphs for further batch sizes: %s", error)
             return None
 
-    def _set_shape(self, context: Any, shape: Shape) -> None:
-        tensorrt_library.said()  # what came before is not about this
-        self._common_shape = shape if context is self._common else self._common_shape
-        if not context.set_input_shape(self._plan.input, shape):
-            raise tensorrt_library.failure(f"{self._plan} does not take a batch of {shape}")
-        missing = context.infer_shapes()
-        if missing:
-            raise tensorrt_library.failure(f"{self._plan} wants the shapes of {missing} too")
+    def _context(self) -> Context:
+        self._contexts.append(self._plan.context(self.device.stream))
+        return self._contexts[-1]
 
-    def _set_addresses(self, context: Any) -> None:
-        addresses = {self._plan.input: self._buffers.input, **self._buffers.outputs}
-        for name, address in addresses.items():
-            if not context.set_tensor_address(name, address):
-                raise tensorrt_library.failure(f"{self._plan} does not take memory for {name!r}")
+    def _set_addresses(self, context: Context) -> None:
+        for name, address in {
+            self._plan.input: self._buffers.input,
+            **self._buffers.outputs,
+        }.items():
+            context.set_address(name, address)
 
-    def _enqueue(self, context: Any) -> None:
-        tensorrt_library.said()
-        if not context.execute_async_v3(self.device.stream):
-            raise tensorrt_library.failure(f"{self._plan} failed on {self.device.gpu.name}")
-
-    def _output(self, context: Any, output: TensorSpec, of: Shape) -> OnGpu:
-        shape = tuple(context.get_tensor_shape(output.name))
-        if not shape or min(shape) < 0:
-            raise EngineError(
-                f"{self._plan}: the size of output {output.name!r} is known only after a run "
-                f"{shape}; build it from a network without such outputs"
-            )
-        place = OnGpu(self._buffers.outputs[output.name], shape, output.dtype)
+    def _output(self, context: Context, output: TensorSpec, of: Shape) -> OnGpu:
+        place = OnGpu(self._buffers.outputs[output.name], context.shape(output.name), output.dtype)
         if place.nbytes > len(self._buffers.host_outputs[output.name]):
             raise EngineError(
                 f"{self._plan}: output {output.name!r} is larger for {of} than for its largest "
@@ -222,11 +220,12 @@ class Session:
         least, (_, *picture) = self._plan.least, self._plan.largest
         while True:
             shape = (max(self.max_batch, least), *picture)
-            self._set_shape(self._common, shape)
-            sizes = {}
-            for output in self._plan.outputs:
-                sides = tuple(self._common.get_tensor_shape(output.name))
-                sizes[output.name] = max(0, prod(sides)) * output.dtype.itemsize
+            self._common.set_shape(self._plan.input, shape)
+            self._common_shape = shape
+            sizes = {
+                output.name: prod(self._common.shape(output.name)) * output.dtype.itemsize
+                for output in self._plan.outputs
+            }
             try:
                 return _allocated(self.device, prod(shape) * _FLOAT.itemsize, sizes)
             except MemoryError as error:

@@ -164,8 +164,10 @@ int cuStreamSynchronize(Stream* stream) {
 }
 int cuStreamBeginCapture_v2(Stream* stream, int) { BEGIN; stream->capturing = true; stream->captured.clear(); capturing = stream; return OK; }
 int cuStreamEndCapture(Stream* stream, Graph** graph) {
-  BEGIN;
+  const int failure = begin(__func__);  // the capture ends nevertheless
+  std::lock_guard<std::recursive_mutex> guard(lock);
   stream->capturing = false; capturing = nullptr; *graph = nullptr;
+  if (failure) { stream->broken = false; return failure; }
   if (stream->broken) { stream->broken = false; return CAPTURE_INVALIDATED; }
   ++living; *graph = new Graph{stream->captured};
   return OK;
