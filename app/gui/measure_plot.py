@@ -15,6 +15,7 @@ from app.gui.track_strip import GUTTER, MARGIN, place_at, time_range
 from app.review.export import columns_of
 from app.review.measures import Measures
 from app.review.tracked import DoubleArray, Tracked
+from app.steps.palette import PALETTE
 
 
 class MeasurePlot(QWidget):
@@ -25,7 +26,7 @@ class MeasurePlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(self.tr("Measure over time"))
-        self.setMinimumHeight(120)
+        self.setMinimumHeight(140)
         self._tracked: Tracked | None = None
         self._plot = _ClickPlot(self)
         self._plot.clicked.connect(self._clicked)
@@ -64,7 +65,7 @@ class MeasurePlot(QWidget):
         self._plot.setLabel("left", unit)
         for one in people:
             times_s, values = _with_gaps(one, columns_of(one)[name])
-            pen = pg.mkPen(person_colour(one.track.id), width=2)
+            pen = pg.mkPen(person_colour(one.track.id), width=2, style=_line_style(one.track.id))
             curve = pg.PlotDataItem(times_s, values, pen=pen, connect="finite")
             self._plot.addItem(curve)
             self._curves.append(curve)
@@ -101,7 +102,6 @@ class _ClickPlot(pg.PlotWidget):
         self.hideButtons()
         self.setMouseEnabled(x=False, y=True)
         self.showGrid(x=True, y=True, alpha=0.15)
-        self.setLabel("bottom", self.tr("seconds"))
 
     def mousePressEvent(self, event: object) -> None:
         self._seek(event)
@@ -116,6 +116,12 @@ class _ClickPlot(pg.PlotWidget):
     def _seek(self, event: object) -> None:
         at = self.plotItem.vb.mapSceneToView(self.mapToScene(event.pos()))  # type: ignore[attr-defined]
         self.clicked.emit(float(at.x()))
+
+
+def _line_style(identity: int) -> Qt.PenStyle:
+    """Solid; dashes and dots for those who share a colour with somebody before."""
+    styles = (Qt.SolidLine, Qt.DashLine, Qt.DotLine)
+    return styles[(identity - 1) // len(PALETTE) % len(styles)]
 
 
 def _with_gaps(one: Measures, values: DoubleArray) -> tuple[DoubleArray, DoubleArray]:

@@ -42,7 +42,7 @@ from app.steps.draw import DrawStyle
 _TOPIC = "review"
 _CHOSEN_AT_FIRST = 6  # people; more curves are a tangle
 _TICK_MS = 15
-_STRIP_HEIGHT = 150
+_STRIP_HEIGHT = 126
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ class ReviewPage(Page):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
         scroll.setWidget(self.strip)
-        scroll.setMaximumHeight(_STRIP_HEIGHT)
+        scroll.setFrameShape(QScrollArea.NoFrame)
         self._scroll = scroll
         measures = QHBoxLayout()
         measures.setContentsMargins(0, 0, MARGIN, 0)
@@ -304,7 +304,7 @@ class ReviewPage(Page):
         split.setStretchFactor(0, 3)
         split.setStretchFactor(1, 2)
         split.setChildrenCollapsible(False)
-        split.setSizes([430, 300])
+        split.setSizes([400, 330])
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(10)
@@ -353,7 +353,13 @@ class ReviewPage(Page):
             self.slider.setRange(0, 0 if tracked is None else len(tracked) - 1)
         self.strip.show_result(tracked)
         wanted = self.strip.sizeHint().height() + 2
-        self._scroll.setFixedHeight(min(wanted, _STRIP_HEIGHT))
+        scrolls = wanted > _STRIP_HEIGHT
+        self._scroll.setFixedHeight(_STRIP_HEIGHT if scrolls else wanted)
+        self._scroll.setVerticalScrollBarPolicy(
+            Qt.ScrollBarAlwaysOn if scrolls else Qt.ScrollBarAlwaysOff
+        )
+        bar = self._scroll.verticalScrollBar().sizeHint().width() if scrolls else 0
+        self.strip.set_margin(max(0, MARGIN - bar))
         self.plot.show_result(tracked)
         for widget in (self.film_button, self.export_button, self.slider, self.play_button):
             widget.setEnabled(reviewed is not None)

@@ -13,7 +13,7 @@ from app.gui.theme import current_colours
 from app.review.tracked import Tracked
 
 GUTTER = 64  # pixels left of every time axis of the review page, so that they stand in line
-MARGIN = 12  # and right of it
+MARGIN = 16  # and right of it: room for a scroll bar
 _ROW, _BAR = 20, 12
 
 
@@ -32,6 +32,12 @@ class TrackStrip(QWidget):
         self._spans: list[list[tuple[float, float]]] = []  # per person, in seconds
         self._chosen: Collection[int] = ()
         self._place = 0
+        self._margin = MARGIN
+
+    def set_margin(self, margin: int) -> None:
+        """Pixels right of the bars; less where a scroll bar stands there."""
+        self._margin = margin
+        self.update()
 
     def show_result(self, tracked: Tracked | None) -> None:
         """Show the people of another result."""
@@ -89,7 +95,7 @@ class TrackStrip(QWidget):
         if tracked is None or not len(tracked):
             return
         first_s, last_s = time_range(tracked)
-        share = (x - GUTTER) / max(1, self.width() - GUTTER - MARGIN)
+        share = (x - GUTTER) / max(1, self.width() - GUTTER - self._margin)
         self.sought.emit(place_at(tracked, first_s + share * (last_s - first_s)))
 
     # ---- painting -------------------------------------------------------------------------
@@ -102,7 +108,7 @@ class TrackStrip(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.Antialiasing)
         first_s, last_s = time_range(tracked)
-        wide = max(1, self.width() - GUTTER - MARGIN)
+        wide = max(1, self.width() - GUTTER - self._margin)
 
         def x_of(time_s: float) -> float:
             return GUTTER + wide * (time_s - first_s) / max(1e-6, last_s - first_s)
@@ -141,9 +147,9 @@ class TrackStrip(QWidget):
 
 
 def time_range(tracked: Tracked) -> tuple[float, float]:
-    """From the first frame to the end of the last one, in seconds."""
+    """From the first frame to the last one, in seconds."""
     first_s, last_s = float(tracked.times_s[0]), float(tracked.times_s[-1])
-    return first_s, max(last_s + _usual_step_s(tracked), first_s + 1e-3)
+    return first_s, max(last_s, first_s + 1e-3)
 
 
 def place_at(tracked: Tracked, time_s: float) -> int:

@@ -124,7 +124,8 @@ def speed(points: DoubleArray, times_s: DoubleArray, window_s: float = WINDOW_S)
     Args:
         points: (M, 2); NaN where not found.
         times_s: (M,) seconds, rising.
-        window_s: Frames within half of it on either side take part.
+        window_s: Frames within half of it on either side take part, and always the neighbours,
+            unless the person was away between.
 
     Returns:
         (M,) units of the points per second; NaN where the point was not found or fewer than three
@@ -136,7 +137,8 @@ def speed(points: DoubleArray, times_s: DoubleArray, window_s: float = WINDOW_S)
     # Per frame: number of neighbours, sums of times (relative to the frame), values, squares.
     n, st, stt = (np.zeros(count) for _ in range(3))
     sv, stv = np.zeros((count, 2)), np.zeros((count, 2))
-    half_s = window_s / 2 + 1e-6
+    usual_step_s = float(np.median(np.diff(times_s))) if count > 1 else 0.0
+    half_s = max(window_s / 2, 1.5 * usual_step_s) + 1e-6
     last = np.searchsorted(times_s, times_s + half_s, side="right") - 1
     reach = int((last - np.arange(count)).max(initial=0))  # most neighbours on one side
     for offset in range(-reach, reach + 1):

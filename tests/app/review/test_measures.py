@@ -138,6 +138,14 @@ def test_three_frames_in_the_middle_are_a_central_difference() -> None:
     assert np.isnan(found[[0, 2]]).all()  # two frames are no line
 
 
+def test_rare_frames_have_speeds_over_their_neighbours() -> None:
+    times_s = np.arange(5) / 5
+
+    found = speed(np.stack([10 * times_s, 0 * times_s], axis=1), times_s, 0.2)
+
+    np.testing.assert_allclose(found, [np.nan, 10, 10, 10, np.nan])
+
+
 def test_speeds_are_those_of_a_savitzky_golay_filter(rng: np.random.Generator) -> None:
     """Which scipy has for even times."""
     points = np.cumsum(rng.normal(0, 3, (60, 2)), axis=0)
