@@ -45,6 +45,7 @@ COMMANDS = {
     "benchmark": "app.commands.benchmark",
     "doctor": "app.commands.doctor",
     "evaluate": "evaluation.evaluate",
+    "ablate": "evaluation.ablate",
     "train": "training.train",
     "networks": "evaluation.networks",
     "build": "build_engine.build",

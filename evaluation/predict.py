@@ -89,7 +89,7 @@ def predict(
     poses: list[Poses] = []
     seconds = dict.fromkeys(["boxes"] if estimate is None else ["boxes", "poses"], 0.0)
     for photographs in watch(runs, len(runs)) if watch else runs:
-        frames = list(_read(photographs, first_index=len(boxes)))
+        frames = list(read_frames(photographs, first_index=len(boxes)))
         started = time.perf_counter()
         found = find_boxes(photographs, frames)
         boxes.extend(found)
@@ -118,7 +118,7 @@ def reordered(poses: Poses, given: Skeleton, wanted: Skeleton) -> Poses:
     return Poses(keypoints, scores, poses.boxes)
 
 
-def _read(photographs: Sequence[Photograph], first_index: int) -> Iterator[Frame]:
+def read_frames(photographs: Sequence[Photograph], first_index: int) -> Iterator[Frame]:
     # Labels are drawn on the stored pixels, so a camera's orientation flag is not followed.
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     for index, photo in enumerate(photographs, start=first_index):
