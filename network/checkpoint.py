@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,15 @@ def load(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"expected a checkpoint at {path}, found none") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError as error:
+        # torch's own words tell how to read it all the same, which nobody should do.
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        what = f"it names {found[1]}" if found else "it is damaged or something else"
+        raise InputError(
+            f"{path}: expected a checkpoint of tensors and nothing else, but {what}; not read, "
+            "because such a file can run any program"
+        ) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no checkpoint of plain tensors: {error}") from error
     if not isinstance(state, dict):
         raise InputError(f"{path}: expected a checkpoint, got a {type(state).__name__}")

@@ -69,11 +69,11 @@ def cost(network: nn.Module, size_wh: tuple[int, int]) -> Cost:
     return Cost(macs, sum(seen.values()), depths.of(answer))
 
 
-class _Depths(TorchDispatchMode):
+class _Depths(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Follows every tensor of a pass: how many convolutions lie behind it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         # The tensor is kept beside its depth, or another one could get its id.
         self._behind: dict[int, tuple[int, Tensor]] = {}
 

@@ -1,17 +1,16 @@
 """The model card inside an ONNX file, read from its bytes without the `onnx` package.
 
-ONNX is a Protocol Buffers message (protobuf.dev/programming-guides/encoding, onnx.proto). Three
-things are wanted of it before a runtime sees the file: that it is a whole ONNX model, what its
-`metadata_props` say, and whether any tensor lives in another file. Weights are stepped over, so a
-model of some megabytes takes milliseconds. Knows no file: bytes in, answer out.
+ONNX is a Protocol Buffers message (onnx.proto). Three things are wanted of it before a runtime sees
+the file: that it is a whole ONNX model, what its `metadata_props` say, and whether any tensor lives
+in another file. Weights are stepped over, so a model of some megabytes takes milliseconds. Knows no
+file: bytes in, answer out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pose.card import CARD_KEY, ModelCard
 from pose.errors import ModelFileError
+from pose.protobuf import NotProtobufError, fields
 
 # message -> field number -> message in that field; only the roads that lead to a tensor
 _ROADS: dict[str, dict[int, str]] = {
@@ -26,11 +25,6 @@ _ROADS: dict[str, dict[int, str]] = {
 }
 _IR_VERSION, _GRAPH, _METADATA_PROPS = 1, 7, 14  # of "model"
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of "tensor"
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-
-
-class _NotProtobufError(ValueError):
-    """The bytes are no message, or end too early."""
 
 
 def card_in_onnx(content: bytes, source: str) -> ModelCard:
@@ -48,7 +42,7 @@ def card_in_onnx(content: bytes, source: str) -> ModelCard:
     """
     try:
         properties, has_graph, external = _survey(memoryview(content))
-    except _NotProtobufError as error:
+    except NotProtobufError as error:
         raise ModelFileError(
             f"{source}: expected an ONNX model, got {len(content)} bytes that are none "
             f"or were cut short ({error}); fetch the file again"
@@ -79,7 +73,7 @@ def _survey(model: memoryview) -> tuple[dict[str, str], bool, bool]:
     waiting = [("model", model)]  # a stack of ours: hostile nesting must not use up Python's
     while waiting:
         kind, message = waiting.pop()
-        for number, value in _fields(message):
+        for number, value in fields(message):
             if kind == "model":
                 seen.add(number)
                 if number == _METADATA_PROPS:
@@ -90,58 +84,20 @@ def _survey(model: memoryview) -> tuple[dict[str, str], bool, bool]:
             inner = _ROADS[kind].get(number)
             if inner is not None:
                 if not isinstance(value, memoryview):
-                    raise _NotProtobufError(f"a {inner} that is no message")
+                    raise NotProtobufError(f"a {inner} that is no message")
                 waiting.append((inner, value))
     return properties, {_IR_VERSION, _GRAPH} <= seen, external
-
-
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Each field's number and value: int for varints, the bytes for everything else."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise _NotProtobufError("field 0")
-        if wire_type == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-            continue
-        if wire_type == _BYTES:
-            size, at = _varint(message, at)
-        elif wire_type in (_FIXED64, _FIXED32):
-            size = 8 if wire_type == _FIXED64 else 4
-        else:
-            raise _NotProtobufError(f"wire type {wire_type}")
-        if at + size > len(message):
-            raise _NotProtobufError(f"{at + size - len(message)} bytes are missing")
-        yield number, message[at : at + size]
-        at += size
-
-
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number at a position, seven bits per byte, lowest first; and the position after it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(message):
-            raise _NotProtobufError("the end comes inside a number")
-        byte = message[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise _NotProtobufError("a number of more than 10 bytes")
 
 
 def _pair(entry: int | memoryview) -> tuple[str, str]:
     """Key and value of one `metadata_props` entry."""
     if not isinstance(entry, memoryview):
-        raise _NotProtobufError("metadata that is no message")
+        raise NotProtobufError("metadata that is no message")
     found = {1: "", 2: ""}
-    for number, value in _fields(entry):
+    for number, value in fields(entry):
         if number in found and isinstance(value, memoryview):
             try:
                 found[number] = bytes(value).decode()
             except UnicodeDecodeError as error:
-                raise _NotProtobufError("metadata that is not UTF-8") from error
+                raise NotProtobufError("metadata that is not UTF-8") from error
     return found[1], found[2]

@@ -27,8 +27,8 @@ def test_the_answer_is_the_finest_level_at_a_quarter(levels: int) -> None:
 
 def test_levels_are_added_without_a_convolution_between() -> None:
     network = FpnBaseline().eval()
-    for lateral in network.global_net.laterals[:3]:  # type: ignore[index]
-        torch.nn.init.zeros_(lateral[1].weight)
+    for level in range(3):
+        torch.nn.init.zeros_(network.get_parameter(f"global_net.laterals.{level}.1.weight"))
     coarsest = torch.rand(1, 2048, 1, 1)
     features = [torch.rand(1, 256 * 2**i, 8 // 2**i, 8 // 2**i) for i in range(3)] + [coarsest]
 

@@ -41,7 +41,10 @@ def test_intermediate_supervision_reaches_each_stage() -> None:
         network.all_heatmaps(image).levels[stage].square().mean().backward()  # type: ignore[no-untyped-call]
 
         moved = [
-            any(p.grad is not None and p.grad.abs().sum() > 0 for p in each.hourglass.parameters())
+            any(
+                p.grad is not None and p.grad.abs().sum() > 0
+                for p in each.get_submodule("hourglass").parameters()
+            )
             for each in network.stages
         ]
         assert moved == [index <= stage for index in range(3)]
@@ -55,7 +58,7 @@ def test_a_later_stage_corrects_what_the_one_before_predicted() -> None:
 
     with torch.no_grad():
         before = network(image)
-        network.stages[0].predict.bias += 1
+        network.get_parameter("stages.0.predict.bias").add_(1)
         after = network(image)
 
     assert not torch.allclose(before, after)
