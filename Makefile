@@ -8,6 +8,12 @@ help:  ## list the targets
 demo: .venv/run.stamp  ## set up, and run the main job on the clip that ships
 	$(RUN) main.py demo
 
+gui: .venv/gui.stamp  ## set up, and open the window
+	$(RUN) main.py gui
+
+screenshots: .venv/gui.stamp  ## drive the window over the demo clip, write docs/screens/
+	$(RUN) main.py gui --screenshots docs/screens
+
 test: .venv/dev.stamp  ## set up, and pass the tests
 	$(RUN) -m pytest
 
@@ -33,4 +39,4 @@ model: .venv/dev.stamp  ## train the default models again (hours)
 .venv/%.stamp: pyproject.toml scripts/setup.sh
 	@PYTHON=$(PYTHON) scripts/setup.sh $*
 
-.PHONY: help demo test check gpu setup model
+.PHONY: help demo gui screenshots test check gpu setup model

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes .venv and installs this project into it: `scripts/setup.sh run` for the application,
-# `scripts/setup.sh dev` for tests, checks and training as well. Called by make; may be run again.
+# `scripts/setup.sh gui` for its window too, `scripts/setup.sh dev` for tests, checks and training as
+# well. Called by make; may be run again.
 set -eu
 cd "$(dirname "$0")/.."
 level=${1:-run}
@@ -41,6 +42,9 @@ if [ "$level" = dev ]; then
     say "installing what tests, checks and training need into $venv (minutes)"
     # By its number: a newer torch brings gigabytes of CUDA also where a CPU build of this one is.
     pip install -e '.[test,check]' torch==2.13.0
+elif [ "$level" = gui ]; then
+    say "installing what the application and its window need into $venv (a minute)"
+    pip install -e '.[gui]'
 else
     say "installing what the application needs into $venv (a minute)"
     pip install -e .

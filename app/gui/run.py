@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections import deque
@@ -36,6 +37,8 @@ def open_window(config: Config) -> int:
     names = [entry.name for entry in PAGES]
     if config.page and config.page not in names:
         raise UsageError(f"expected --page of {', '.join(names)}, got {config.page!r}")
+    if config.screenshots is not None and not os.environ.get("DISPLAY"):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = make_application()
     remembers = not (config.fresh or config.screenshots)
     window = MainWindow(Settings(settings_path() if remembers else None))

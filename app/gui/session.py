@@ -94,7 +94,7 @@ class Session(QObject):
         self._open_source = open_source
         self._run: _Run | None = None
         self._next: Request | None = None
-        self._told.connect(lambda call: call(), Qt.QueuedConnection)
+        self._told.connect(self._call, Qt.QueuedConnection)  # dropped once this is deleted
 
     def start(self, request: Request) -> None:
         """Run a request; one that runs is replaced, its last picture stays meanwhile."""
@@ -125,6 +125,9 @@ class Session(QObject):
         return self._run is None or self._run.join(seconds)
 
     # ---- told by the run, in the GUI thread ----------------------------------------------
+
+    def _call(self, call: Callable[[], object]) -> None:
+        call()
 
     def _become(self, state: State) -> None:
         if state is not self.state:

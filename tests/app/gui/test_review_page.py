@@ -1,0 +1,229 @@
+"""The review page: open, scrub, play, choose people, plot, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt5.QtGui import QDropEvent
+from pytestqt.qtbot import QtBot
+
+from app.gui.page import Desk
+from app.gui.review_page import ReviewPage
+from app.gui.track_strip import GUTTER
+from app.sinks.sink import open_sink
+from pose.skeleton import COCO_17
+from pose.types import Boxes, Frame, Poses, Scene, Tracks
+from tests.app import drawn
+from tests.app.gui.told import Told
+
+FRAMES = 40
+AWAY = range(10, 20)  # the second person is not there
+
+
+def write_result(path: Path) -> Path:
+    """Two drawn people walk; the second one is away for a while."""
+    with open_sink(path, COCO_17) as write:
+        for index in range(FRAMES):
+            count = 1 if index in AWAY else 2
+            points = drawn.keypoints(index, count)
+            boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+            ones = np.ones(count, np.float32)
+            poses = Poses(points, np.ones((count, 17), np.float32), Boxes(boxes, ones))
+            frame = Frame(index, index / 30, drawn.picture(index, 2))
+            write(Scene(frame, Tracks(np.arange(1, count + 1), poses)))
+    return path
+
+
+@pytest.fixture
+def told(desk: Desk) -> Told:
+    return Told(desk)
+
+
+@pytest.fixture
+def page(told: Told, qtbot: QtBot) -> Iterator[ReviewPage]:
+    page = ReviewPage(told.desk)
+    qtbot.addWidget(page)
+    page.resize(900, 700)
+    page.show()
+    yield page
+    page.close_down()
+
+
+@pytest.fixture
+def opened(page: ReviewPage, qtbot: QtBot, tmp_path: Path) -> ReviewPage:
+    """With a result over its film."""
+    drawn.write_clip(tmp_path / "walk_clean.mp4", FRAMES, people=2)
+    page.open(write_result(tmp_path / "walk.jsonl"))
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+    return page
+
+
+def shown_index(page: ReviewPage) -> int:
+    return -1 if page.view.scene is None else page.view.scene.frame.index
+
+
+def test_an_empty_page_says_what_to_do(page: ReviewPage) -> None:
+    assert page.heading.text() == "Review"
+    assert not page.play_button.isEnabled() and not page.export_button.isEnabled()
+    for shortcut in page.shortcuts():
+        if "Ctrl" not in shortcut.keys:  # those open dialogs
+            shortcut.call()
+    page.grab()
+
+
+def test_a_result_is_shown_over_its_film(opened: ReviewPage) -> None:
+    assert opened.heading.text() == "walk.jsonl"
+    assert opened.summary.text() == "2 people  ·  40 frames  ·  0:01"
+    assert opened.ids == [1, 2]
+    scene = opened.view.scene
+    assert scene is not None and scene.drawing is not None
+    assert scene.tracks.ids.tolist() == [1, 2]
+    near = np.abs(scene.frame.image.astype(int) - drawn.picture(0, 2)).mean()
+    assert near < 6  # the film's own picture, but for its compression
+    assert (scene.drawing != scene.frame.image).any()
+
+
+def test_scrubbing_shows_the_frame_of_the_time_everywhere(opened: ReviewPage, qtbot: QtBot) -> None:
+    for at in (39, 3, 25):
+        opened.slider.setValue(at)
+        qtbot.waitUntil(lambda at=at: shown_index(opened) == at)
+        assert opened.at == at
+        assert f"frame {at}" in opened.time_label.text()
+    image = opened.view.scene.frame.image if opened.view.scene else None
+    assert image is not None
+    assert np.abs(image.astype(int) - drawn.picture(25, 2)).mean() < 6
+
+
+def test_keys_step_and_jump_and_stay_within_the_film(opened: ReviewPage, qtbot: QtBot) -> None:
+    keys = {shortcut.keys: shortcut.call for shortcut in opened.shortcuts()}
+    for key, at in [
+        ("Left", 0), ("Right", 1), ("Shift+Right", 31), ("Shift+Right", 39), ("Shift+Left", 9),
+        ("End", 39), ("Right", 39), ("Home", 0),
+    ]:  # fmt: skip
+        keys[key]()
+        assert opened.at == at, key
+
+
+def test_people_are_chosen_on_the_strip(opened: ReviewPage, qtbot: QtBot) -> None:
+    second_row = opened.strip.rect().topLeft() + QPointF(10, 31).toPoint()
+
+    qtbot.mouseClick(opened.strip, Qt.LeftButton, pos=second_row)
+
+    assert opened.ids == [1]
+    assert len(opened.plot.curves) == 1
+    qtbot.waitUntil(lambda: opened.view.scene is not None and len(opened.view.scene.tracks) == 1)
+    opened.choose_all()
+    assert opened.ids == [1, 2]
+    opened.choose_all()
+    assert opened.ids == []
+    opened.grab()
+
+
+def test_a_click_on_the_strip_or_the_plot_is_a_time(opened: ReviewPage, qtbot: QtBot) -> None:
+    strip = opened.strip
+    middle = QPointF(GUTTER + (strip.width() - GUTTER) / 2, 8).toPoint()
+    qtbot.mouseClick(strip, Qt.LeftButton, pos=middle)
+    assert 17 <= opened.at <= 22
+
+    plot = opened.plot._plot
+    left = plot.plotItem.vb.mapViewToScene(plot.plotItem.vb.viewRect().topLeft())
+    qtbot.mousePress(plot.viewport(), Qt.LeftButton, pos=plot.mapFromScene(left))
+    assert opened.at <= 1
+
+
+def test_a_curve_has_a_gap_where_somebody_was_away(opened: ReviewPage) -> None:
+    opened.choice.box.setCurrentIndex(opened.choice.box.findData("body_px_s"))
+    opened.choice.box.activated.emit(0)
+
+    (_, first), (times_s, second) = opened.plot.curves
+    assert not np.isnan(first).any()
+    np.testing.assert_allclose(first, 120, rtol=1e-3)  # 4 pixels a frame
+    assert np.flatnonzero(np.isnan(second)).tolist() == [10]
+    assert times_s[10] == pytest.approx(20 / 30, abs=1e-6)
+    assert "1: 120 px/s" in opened.now_label.text()
+
+
+def test_playing_goes_on_and_holds_at_the_end(opened: ReviewPage, qtbot: QtBot) -> None:
+    opened.seek(30)
+    opened.toggle_play()
+    assert opened.play_button.accessibleName() == "Hold"
+
+    qtbot.waitUntil(lambda: opened.at == FRAMES - 1, timeout=20_000)
+    qtbot.waitUntil(lambda: opened.play_button.accessibleName() == "Play")
+    opened.toggle_play()  # from the start again
+    assert opened.at < FRAMES - 1
+    opened.left()
+    assert opened.play_button.accessibleName() == "Play"
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.json"])
+def test_export_writes_the_chosen_people(
+    opened: ReviewPage, told: Told, qtbot: QtBot, tmp_path: Path, name: str
+) -> None:
+    opened.toggle_person(1)
+
+    opened.export(tmp_path / name)
+
+    qtbot.waitUntil(lambda: "Saved" in told.last)
+    text = (tmp_path / name).read_text()
+    if name.endswith("json"):
+        assert [each["id"] for each in json.loads(text)["people"]] == [2]
+    else:
+        assert {line.split(",")[2] for line in text.splitlines()[1:]} == {"2"}
+
+
+def test_an_export_that_cannot_be_written_is_one_line(
+    opened: ReviewPage, told: Told, qtbot: QtBot, tmp_path: Path
+) -> None:
+    opened.export(tmp_path / "m.xls")
+
+    qtbot.waitUntil(lambda: "ending in .csv or .json" in told.last)
+
+
+def test_a_result_without_a_film_stands_on_black_and_takes_one_by_drop(
+    page: ReviewPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    clip = drawn.write_clip(tmp_path / "films" / "walk.mp4", FRAMES, people=2)
+    page.open(write_result(tmp_path / "walk.csv"))
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+    assert "its film was not found" in page.summary.text()
+    assert page.view.scene is not None and page.view.scene.frame.image.max() < 40
+
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(clip))])
+    page.dropEvent(QDropEvent(QPointF(9, 9), Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier))
+
+    qtbot.waitUntil(lambda: page.view.scene is not None and page.view.scene.frame.image.max() > 100)
+    assert "not found" not in page.summary.text()
+
+
+@pytest.mark.parametrize("content", ["", "text"])
+def test_what_is_no_result_is_one_line_and_the_old_one_stays(
+    opened: ReviewPage, told: Told, qtbot: QtBot, tmp_path: Path, content: str
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(content)
+
+    opened.open(bad)
+
+    qtbot.waitUntil(lambda: str(bad) in told.last)
+    assert opened.heading.text() == "walk.jsonl"
+
+
+def test_an_annotated_film_is_not_drawn_on_twice(
+    page: ReviewPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    drawn.write_clip(tmp_path / "walk.mp4", FRAMES, people=2)
+
+    page.open(write_result(tmp_path / "walk.jsonl"))
+
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+    scene = page.view.scene
+    assert scene is not None and scene.drawing is not None
+    np.testing.assert_array_equal(scene.drawing, scene.frame.image)
+    assert "annotated" in page.summary.text()
