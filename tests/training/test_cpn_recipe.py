@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -202,3 +205,18 @@ def test_torchrun_trains_in_two_processes_and_writes_once(tmp_path: Path) -> Non
     assert said.count("8 crops a step, highest rate 1.25e-04, 2 steps") == 1
     state = checkpoint.load(tmp_path / "run/final.pt")
     build(state["describe"]["network"]).load_state_dict(state["network"])
+
+
+def test_every_choice_and_recipe_is_documented() -> None:
+    """Flags and recipes stand in docs/training.md, and what stands there exists."""
+    text = (Path(__file__).resolve().parents[2] / "docs/training.md").read_text("utf-8")
+    choices = {field.name.replace("_", "-") for field in dataclasses.fields(CpnOptions)}
+
+    named = set(re.findall(r"(?:--cpn\.|`)(?:no-)?([a-z-]+)", text))
+    assert choices <= named
+    assert {name.removeprefix("no-") for name in re.findall(r"--cpn\.([a-z-]+)", text)} <= choices
+    assert {name for name in CPNS if f"`{name}`" not in text} == set()
+    for line in text.splitlines():
+        if line.startswith("main.py train") and not line.endswith("\\"):
+            words = shlex.split(line, comments=True)[2:]
+            assert isinstance(parse(Config, words, "main.py train", ""), Config)
