@@ -23,18 +23,13 @@ check: .venv/dev.stamp  ## ruff, mypy strict and the import contracts
 	$(RUN) -m mypy .
 	.venv/bin/lint-imports
 
-gpu: .venv/dev.stamp  ## pass the tests that need an NVIDIA GPU
-	$(RUN) -m pytest -m gpu
+gpu: .venv/gpu.stamp  ## build, test and measure on this machine's NVIDIA GPU; write docs/gpu.md
+	$(RUN) main.py gpu
 
 setup: .venv/dev.stamp  ## make .venv with everything that tests, checks and training need
 
-model: .venv/dev.stamp  ## train the default models again (hours)
-	$(RUN) main.py train --recipe person-320
-	$(RUN) main.py build --checkpoint runs/person-320/best.pt --onnx model_zoo/default/person.onnx
-	$(RUN) main.py train --recipe pose-base
-	$(RUN) main.py build --checkpoint runs/pose-base/phase2_early/final.pt \
-		--onnx model_zoo/default/pose.onnx
-	$(RUN) -c 'from model_zoo.zoo import write_checksums; write_checksums()'
+model: .venv/dev.stamp  ## train the default models again and measure them (hours)
+	RUN=$(RUN) scripts/default-models.sh
 
 .venv/%.stamp: pyproject.toml scripts/setup.sh
 	@PYTHON=$(PYTHON) scripts/setup.sh $*

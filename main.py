@@ -45,10 +45,13 @@ COMMANDS = {
     "benchmark": "app.commands.benchmark",
     "doctor": "app.commands.doctor",
     "evaluate": "evaluation.evaluate",
+    "robustness": "evaluation.robustness",
+    "pareto": "evaluation.pareto",
     "ablate": "evaluation.ablate",
     "train": "training.train",
     "networks": "evaluation.networks",
     "build": "build_engine.build",
+    "gpu": "evaluation.gpu",
 }
 
 WITHOUT_ARGUMENTS = "gui"

@@ -37,8 +37,17 @@ make_venv() {
 
 pip() { "$venv/bin/python" -m pip --quiet --no-input --disable-pip-version-check "$@"; }
 
+if [ "$level" = gpu ]; then  # before anything is installed for a GPU that is not there
+    "$python" -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null ||
+        fail "expected an NVIDIA GPU and its driver (libcuda.so.1), found none; see docs/gpu.md"
+fi
 pip --version >/dev/null 2>&1 || make_venv
-if [ "$level" = dev ]; then
+if [ "$level" = gpu ]; then
+    say "installing tests, training and TensorRT into $venv (minutes, some gigabytes)"
+    pip install -e '.[test,check]' "tensorrt>=8.6"
+    # PyCUDA has no wheels; where CUDA's compiler and headers are missing, ctypes does its work.
+    pip install "pycuda>=2024.1" || say "PyCUDA could not be built here; going on without it"
+elif [ "$level" = dev ]; then
     say "installing what tests, checks and training need into $venv (minutes)"
     # By its number: a newer torch brings gigabytes of CUDA also where a CPU build of this one is.
     pip install -e '.[test,check]' torch==2.13.0
