@@ -6,12 +6,10 @@ library, cameras are listed and not opened.
 
 from __future__ import annotations
 
-import ctypes
 import glob
 import os
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +18,8 @@ import cv2
 import onnxruntime
 
 from app.cores import cores
+from app.finding import Finding as Finding  # whoever looks gets these
+from app.machine_gpu import gpu_findings
 from app.sources import gpu_decoding
 from app.sources.csi import lacks_gstreamer
 from model_zoo.zoo import MODELS, model_path
@@ -47,32 +47,13 @@ EXTRAS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked for.
-
-    Attributes:
-        name: What.
-        present: Whether it is here.
-        detail: Version, count, size: whatever there is to say.
-        needs: What its absence would need; empty if present.
-        required: Whether the program works without it.
-    """
-
-    name: str
-    present: bool
-    detail: str
-    needs: str = ""
-    required: bool = False
-
-
 def look() -> list[Finding]:
     """Everything, in the order to show it."""
     return [
         *_computer(),
         *_packages(),
         _providers(),
-        _gpu(),
+        *gpu_findings(),
         *_codecs(),
         _gpu_decoding(),
         _cameras(),
@@ -143,30 +124,6 @@ def _providers() -> Finding:
         name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()
     ]
     return Finding("ONNX Runtime providers", True, ", ".join(names))
-
-
-def _gpu() -> Finding:
-    name = "NVIDIA GPU"
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return Finding(name, False, "no driver", "an NVIDIA GPU and its driver (libcuda.so.1)")
-    code = driver.cuInit(0)
-    if code:
-        return Finding(name, False, f"driver error {code}", "a GPU that this process may use")
-    version, count = ctypes.c_int(), ctypes.c_int()
-    driver.cuDriverGetVersion(ctypes.byref(version))
-    driver.cuDeviceGetCount(ctypes.byref(count))
-    names = []
-    for number in range(count.value):
-        device, text = ctypes.c_int(), ctypes.create_string_buffer(96)
-        driver.cuDeviceGet(ctypes.byref(device), number)
-        driver.cuDeviceGetName(text, len(text), device)
-        names.append(text.value.decode(errors="replace"))
-    cuda = f"CUDA {version.value // 1000}.{version.value % 1000 // 10}"
-    if not names:
-        return Finding(name, False, f"driver for {cuda}, no device", "an NVIDIA GPU")
-    return Finding(name, True, f"{', '.join(names)}; driver for {cuda}")
 
 
 _CODECS: Mapping[str, tuple[str, str, str]] = {

@@ -5,9 +5,10 @@ A plan is never built by the way: that takes minutes, so the reason names the co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from engines import cuda_driver, tensorrt_library
 from engines.engine_cache import find_cached
@@ -31,12 +32,20 @@ class Choice:
     reason: str
 
 
-def choose(path: Path, engine: EngineName = "auto") -> Choice:
+def loaded_version(backend: str) -> str:
+    """What TensorRT says of itself; EngineError where it does not load."""
+    return str(tensorrt_library.load(backend).__version__)
+
+
+def choose(
+    path: Path, engine: EngineName = "auto", version: Callable[[str], str] = loaded_version
+) -> Choice:
     """Choose for one network.
 
     Args:
         path: Network file as the user named it. Files of other kinds than ONNX have no choice.
         engine: `auto` takes the fastest that is ready; a name is never replaced by another.
+        version: Tells the version of `tensorrt` or `tensorrt_rtx`; there is a driver.
 
     Raises:
         UsageError: The file is not for the engine that was asked for.
@@ -51,7 +60,8 @@ def choose(path: Path, engine: EngineName = "auto") -> Choice:
     reasons: list[str] = []
     for backend in backends:
         try:
-            return Choice(_plan(path, backend), f"{backend}, from its plan in the cache")
+            plan = _plan(path, backend, version)
+            return Choice(plan, f"{backend}, from its plan in the cache")
         except PoseAppError as error:
             if engine != "auto":
                 raise
@@ -60,23 +70,22 @@ def choose(path: Path, engine: EngineName = "auto") -> Choice:
     return Choice(path, f"ONNX Runtime: {'; '.join(dict.fromkeys(reasons))}")
 
 
-def here(backend: str, trt: Any) -> Here:
+def here(backend: str, version: str) -> Here:
     """The machine's side of a plan for this backend; there must be a GPU."""
     gpu = cuda_driver.probe().gpus[0]
-    version = str(trt.__version__)
     if backend == "tensorrt_rtx":  # its plans are finished on whatever GPU runs them
         return Here(backend, version, "", "")
     return Here(backend, version, gpu.name, gpu.compute_capability)
 
 
-def _plan(onnx: Path, backend: str) -> Path:
+def _plan(onnx: Path, backend: str, version: Callable[[str], str]) -> Path:
     """The plan of a network that runs here; EngineError says what is missing."""
     driver = cuda_driver.probe()
     if not driver.present:
         raise EngineError(f"TensorRT needs {driver.needs} ({driver.reason})")
     if not tensorrt_library.installed(backend):
         raise EngineError(f"{backend} is not installed; run: {tensorrt_library.TENSORRTS[backend]}")
-    machine = here(backend, tensorrt_library.load(backend))
+    machine = here(backend, version(backend))
     for precision in _PRECISIONS:
         found = find_cached(onnx, precision, machine)
         if found is not None:

@@ -11,7 +11,7 @@ from engines.choose import EngineName, choose, here
 from engines.engine_cache import cached_engine
 from engines.engine_file import Here
 from pose.errors import EngineError, UsageError
-from tests.engines.fake_gpu import FakeGpu, install, write_fake_engine
+from tests.engines.fake_gpu import VERSION, FakeGpu, install, write_fake_engine
 from tests.engines.tiny_networks import write_mean_network
 
 
@@ -28,7 +28,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeGpu:
 @pytest.fixture
 def plan(gpu: FakeGpu, onnx: Path) -> Path:
     """A plan in the cache, under the name that belongs to this machine."""
-    return write_fake_engine(cached_engine(onnx, "fp16", here("tensorrt", gpu.trt.module)), onnx)
+    return write_fake_engine(cached_engine(onnx, "fp16", here("tensorrt", VERSION)), onnx)
 
 
 def test_a_plan_for_this_gpu_is_taken(plan: Path, onnx: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_is_missing_is_said_and_only_auto_does_without(
 
 
 def test_a_plan_of_tensorrt_rtx_names_no_gpu(gpu: FakeGpu) -> None:
-    assert here("tensorrt_rtx", gpu.trt.module) == Here("tensorrt_rtx", "10.3.0", "", "")
+    assert here("tensorrt_rtx", "1.7.1") == Here("tensorrt_rtx", "1.7.1", "", "")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 import main
-from app import machine
+from app import machine, machine_gpu
 from app.commands import doctor
 from app.machine import Finding
+from engines import cuda_driver
+from engines.cuda_kernels import Nvrtc
+from engines.engine_cache import cached_engine
+from engines.engine_file import Here
+from model_zoo.zoo import model_path
 from pose.errors import ModelFileError
+from tests.engines.fake_gpu import VERSION, install, write_fake_engine
 
 
 def test_every_piece_is_looked_for_and_what_is_missing_says_what_it_needs() -> None:
@@ -103,6 +109,14 @@ class _Driver:
         text.value = self._names[device.value]  # type: ignore[attr-defined]
         return 0
 
+    def cuDeviceGetAttribute(self, value: object, attribute: int, device: object) -> int:
+        value._obj.value = {75: 8, 76: 6}[attribute]  # type: ignore[attr-defined]
+        return 0
+
+    def cuDeviceTotalMem_v2(self, size: object, device: object) -> int:
+        size._obj.value = 3 << 29  # type: ignore[attr-defined]
+        return 0
+
 
 @pytest.mark.parametrize(
     ("driver", "present", "detail"),
@@ -110,7 +124,11 @@ class _Driver:
         (None, False, "no driver"),
         (_Driver(code=100), False, "driver error 100"),
         (_Driver(), False, "driver for CUDA 12.4, no device"),
-        (_Driver(names=(b"H200", b"T4")), True, "H200, T4; driver for CUDA 12.4"),
+        (
+            _Driver(names=(b"A30", b"T4")),
+            True,
+            "A30 (8.6, 1.5 GiB), T4 (8.6, 1.5 GiB); driver 1.2.3 for CUDA 12.4",
+        ),
     ],
 )
 def test_the_gpu_is_asked_through_its_driver(
@@ -122,10 +140,59 @@ def test_the_gpu_is_asked_through_its_driver(
         return driver
 
     monkeypatch.setattr("ctypes.CDLL", load)
+    monkeypatch.setattr(cuda_driver, "_own_version", lambda: "1.2.3")
+    monkeypatch.setattr(machine_gpu.cuda_kernels, "compilers", lambda: iter([]))
 
     (gpu,) = (each for each in machine.look() if each.name == "NVIDIA GPU")
 
     assert (gpu.present, gpu.detail) == (present, detail)
+
+
+def test_engines_in_the_cache_and_what_auto_takes_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(monkeypatch, tmp_path)
+    monkeypatch.setattr(machine_gpu, "_installed_version", lambda backend: VERSION)
+    here = Here("tensorrt", VERSION, "FAKE GPU", "9.0")
+    engine = cached_engine(model_path("pose"), "fp16", here)
+
+    before = {each.name: each for each in machine.look()}
+    write_fake_engine(engine, model_path("pose"))
+    after = {each.name: each for each in machine.look()}
+    engine.write_bytes(engine.read_bytes()[:-1])
+    damaged = {each.name: each for each in machine.look()}
+
+    cache, auto = "Engines in the cache", "Engine for pose"
+    assert (before[cache].present, before[cache].detail) == (False, "none")
+    assert "main.py build" in before[cache].needs and "main.py build" in before[auto].detail
+    assert after[cache].present and "for FAKE GPU, tensorrt 10.3.0" in after[cache].detail
+    assert after[auto].detail == "tensorrt, from its plan in the cache"
+    assert not damaged[cache].present and "cut short or altered" in damaged[cache].needs
+
+
+@pytest.mark.parametrize(
+    ("versions", "present", "detail"),
+    [
+        ([], False, "none"),
+        ([(14, 0)], False, "NVRTC 14.0"),
+        ([(14, 0), (13, 5)], True, "NVRTC 14.0, NVRTC 13.5"),
+    ],
+)
+def test_a_compiler_must_be_no_newer_than_the_driver(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    versions: list[tuple[int, int]],
+    present: bool,
+    detail: str,
+) -> None:
+    install(monkeypatch, tmp_path)
+    found = [Nvrtc("", version, None) for version in versions]
+    monkeypatch.setattr(machine_gpu.cuda_kernels, "compilers", lambda: iter(found))
+
+    (compiler,) = (each for each in machine.look() if each.name == "Compiler for the GPU")
+
+    assert (compiler.present, compiler.detail) == (present, detail)
+    assert bool(compiler.needs) != present
 
 
 def test_a_missing_model_is_required(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
