@@ -9,6 +9,7 @@ Tensors are read one by one, so an optimiser's, which nobody wants, are never to
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pose.protobuf import NotProtobufError, fields, varint
 
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER, _TRAILER = 48, 5  # bytes
+_PARTS = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 _PLAIN = 0  # compression; TensorFlow writes no other
 
 # of the header and of an entry, as tensor_bundle.proto numbers them
@@ -58,12 +60,9 @@ class Entry:
 
 def bundle_prefix(path: Path) -> Path | None:
     """What the files of a checkpoint have in common, if `path` is that or one of the files."""
-    name = path.name
-    for middle in (".index", ".meta", ".data-"):
-        head, found, _ = name.rpartition(middle)
-        if found and head:
-            name = head
-            break
+    if not path.name:
+        return None
+    name = _PARTS.sub("", path.name) or path.name
     prefix = path.with_name(name)
     return prefix if _index_of(prefix).is_file() else None
 
@@ -135,8 +134,10 @@ def _table(content: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     footer = content[-_FOOTER:]
     if len(footer) < _FOOTER or struct.unpack("<Q", footer[-8:])[0] != _MAGIC:
         raise _TornError("the last bytes are not those of a table")
-    _, at = _handle(footer, 0)  # of further information, of which there is none
+    further, at = _handle(footer, 0)
     places, _ = _handle(footer, at)
+    if any(_block(content, further)):
+        raise _TornError("a table with filters, which TensorFlow does not write")
     for _, place in _block(content, places):
         block, _ = _handle(place, 0)
         yield from _block(content, block)

@@ -7,6 +7,8 @@ are random, so one run over an image also makes a whole checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -44,7 +46,7 @@ def normalised(x: Tensor, gain: Tensor, shift: Tensor, mean: Tensor, variance: T
     return (x - mean) / variance.sqrt() * gain + shift
 
 
-def resized(x: Tensor, size_hw: tuple[int, int], aligned: bool) -> Tensor:
+def resized(x: Tensor, size_hw: Sequence[int], aligned: bool) -> Tensor:
     """Bilinear: corners on corners, or output i at input i * old / new (TensorFlow 1)."""
     for axis, new in ((2, size_hw[0]), (3, size_hw[1])):
         old = x.shape[axis]
@@ -99,14 +101,14 @@ def pytorch_cpn(
             x = bottleneck(x, name, width, 4 * width, stride, shortcut=index == 0)
         features.append(x)
 
-    quarter_hw = tuple(features[0].shape[2:])
+    quarter_hw = features[0].shape[2:]
     merged: list[Tensor] = []
     heatmaps = []
     for i, feature in enumerate(reversed(features)):
         x = norm(conv(feature, f"global_net.laterals.{i}.0", 256, 1), f"global_net.laterals.{i}.1")
         x = x.relu()
         if merged:
-            up = resized(merged[-1], tuple(x.shape[2:]), aligned=True)
+            up = resized(merged[-1], x.shape[2:], aligned=True)
             up = conv(up, f"global_net.upsamples.{i - 1}.1", 256, 1)
             if biased_merges:
                 bias = weights.draw(f"global_net.upsamples.{i - 1}.1.bias", (256,), -0.2, 0.2)
@@ -173,13 +175,13 @@ def tf_cpn(weights: Weights, image: Tensor) -> tuple[list[Tensor], Tensor]:
             x = bottleneck(x, name, width, 4 * width, 2 if block > 1 and index == 1 else 1)
         features.append(x)
 
-    quarter_hw = tuple(features[0].shape[2:])
+    quarter_hw = features[0].shape[2:]
     merged: list[Tensor] = []
     heatmaps = []
     for level, feature in zip(reversed(LEVELS), reversed(features), strict=True):
         x = unit(feature, f"lateral/res{level}", 256, 1).relu()
         if merged:
-            up = resized(merged[-1], tuple(x.shape[2:]), aligned=False)
+            up = resized(merged[-1], x.shape[2:], aligned=False)
             x = x + conv(up, f"merge/res{level}", 256, 1, bias=True)
         merged.append(x)
         y = unit(x, f"tmp/res{level}", 256, 1).relu()

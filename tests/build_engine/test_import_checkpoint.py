@@ -21,6 +21,7 @@ from build_engine.weights import read_weights
 from engines.engine import open_engine
 from network.cpn import Cpn, CpnConfig
 from network.published import pytorch_cpn, tf_cpn
+from network.resize import ResizeRule
 from pose.card import ModelCard
 from pose.errors import InputError, UsageError
 from tests.build_engine import published_passes
@@ -117,7 +118,9 @@ def _check_card(card: ModelCard, code: str) -> None:
 
 def _other_switches(config: CpnConfig) -> list[CpnConfig]:
     """The same network with one switch turned, where its weights still fit."""
-    resize = "align_corners" if config.refine_net.resize == "asymmetric" else "asymmetric"
+    resize: ResizeRule = (
+        "align_corners" if config.refine_net.resize == "asymmetric" else "asymmetric"
+    )
     epsilon = 1e-5 if config.refine_net.bn_epsilon == 1e-9 else 1e-9
     turned = [
         replace(config, refine_net=replace(config.refine_net, resize=resize)),

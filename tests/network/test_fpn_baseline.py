@@ -35,8 +35,8 @@ def test_levels_are_added_without_a_convolution_between() -> None:
     with torch.no_grad():
         pyramid = network.global_net.pyramid(features)
 
-    for level in pyramid[:3]:  # one pixel enlarged, and nothing added
-        torch.testing.assert_close(level, pyramid[3].expand_as(level))
+    for finer in pyramid[:3]:  # one pixel enlarged, and nothing added
+        torch.testing.assert_close(finer, pyramid[3].expand_as(finer))
 
 
 def test_dilation_keeps_the_size_of_the_last_maps() -> None:
