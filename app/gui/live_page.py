@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from PyQt5.QtCore import Qt
+from PyQt5.QtCore import QCoreApplication, Qt
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent
 from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -17,6 +17,7 @@ from app.gui.bridge import SceneBridge
 from app.gui.controls import ControlPanel
 from app.gui.engine_builder import EngineBuilder
 from app.gui.icons import icon
+from app.gui.machine_page import as_text
 from app.gui.meters import MeterBar
 from app.gui.networks import network_choices
 from app.gui.notices import Notice, notice_of
@@ -29,6 +30,7 @@ from app.gui.recorder import Recorder
 from app.gui.session import Request, Session, State
 from app.gui.shortcuts import Shortcut
 from app.gui.source_picker import SourcePicker, SourceSettings, found_sources
+from app.machine import look
 from app.pipeline.meter import Reading
 from app.sources.listing import Listed
 from app.sources.source import Source, SourceOptions, open_source
@@ -439,18 +441,13 @@ class LivePage(Page):
 
 def first_words() -> Notice:
     """What a first run without a camera says: what is missing, in the words of `doctor`."""
-    from app.machine import look
-
     findings = {each.name: each for each in look()}
     missing = [
         f"{name}: {findings[name].detail}"
         for name in ("Cameras", "NVIDIA GPU")
         if name in findings and not findings[name].present
     ]
-    lines = [
-        f"{'yes' if each.present else 'no ':3}  {each.name}: {each.detail}"
-        + (f" (needs {each.needs})" if each.needs else "")
-        for each in findings.values()
-    ]
-    text = f"This is the clip that ships. {'; '.join(missing)}. It all runs on the CPU."
-    return Notice(text, "\n".join(lines), kind="news", topic=_SOURCE)
+    text = QCoreApplication.translate(
+        "LivePage", "This is the clip that ships. {0}. The networks run on the CPU."
+    ).format("; ".join(missing))
+    return Notice(text, as_text(list(findings.values())), kind="news", topic=_SOURCE)

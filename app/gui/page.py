@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PyQt5.QtCore import QCoreApplication
+from PyQt5.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 from PyQt5.QtWidgets import QWidget
 
 from app.gui.notices import Notice
@@ -100,8 +100,20 @@ class PageEntry:
 
 
 PAGES: tuple[PageEntry, ...] = (
-    PageEntry("live", "Live", "live", "app.gui.live_page:LivePage"),
-    PageEntry("batch", "Batch", "batch", "app.gui.batch_page:BatchPage"),
-    PageEntry("review", "Review", "review", "app.gui.review_page:ReviewPage"),
-    PageEntry("machine", "Machine", "machine", "app.gui.machine_page:MachinePage"),
+    PageEntry("live", QT_TRANSLATE_NOOP("PageEntry", "Live"), "live", "app.gui.live_page:LivePage"),
+    PageEntry(
+        "batch", QT_TRANSLATE_NOOP("PageEntry", "Batch"), "batch", "app.gui.batch_page:BatchPage"
+    ),
+    PageEntry(
+        "review",
+        QT_TRANSLATE_NOOP("PageEntry", "Review"),
+        "review",
+        "app.gui.review_page:ReviewPage",
+    ),
+    PageEntry(
+        "machine",
+        QT_TRANSLATE_NOOP("PageEntry", "Machine"),
+        "machine",
+        "app.gui.machine_page:MachinePage",
+    ),
 )

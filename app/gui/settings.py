@@ -75,7 +75,7 @@ class Settings(QObject):
         part = self.path.with_suffix(".part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._plain, indent=1, sort_keys=True), "utf-8")
+            part.write_text(json.dumps(self._plain, indent=1, sort_keys=True, default=str), "utf-8")
             os.replace(part, self.path)
         except OSError as error:
             _log.warning("settings could not be written to %s: %s", self.path, error)
@@ -136,8 +136,10 @@ def _fitted(hint: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in inner:
             return None
-        return _fitted(next(each for each in inner if each is not type(None)), value)
+        return _first_fitting([each for each in inner if each is not type(None)], value)
     if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise TypeError(value)
         kinds = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
         return tuple(_fitted(each, item) for each, item in zip(kinds, value, strict=True))
     if origin is dict:
@@ -148,4 +150,13 @@ def _fitted(hint: Any, value: Any) -> Any:
         return Path(value)
     if isinstance(hint, type) and type(value) is hint:
         return value
+    raise TypeError(value)
+
+
+def _first_fitting(hints: list[Any], value: Any) -> Any:
+    for hint in hints:
+        try:
+            return _fitted(hint, value)
+        except (TypeError, ValueError):
+            continue
     raise TypeError(value)
