@@ -1,0 +1,322 @@
+"""Compare models by accuracy and milliseconds, ours and others', as a table and a picture.
+
+Pose models are judged by AP in people's true boxes, detectors by AP50 of their boxes. Times are of
+the network alone, one picture at a time, with each number of threads. Rounds take turns, so that
+what else the machine does hits all; peers' files are given with --peers.
+
+Example:
+    main.py pareto --annotations person_keypoints_val2017.json --images val2017 --out pareto.png
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from app.machine import machine_name
+from app.pipeline.progress import TALK
+from app.steps.detect import PersonDetector
+from app.steps.estimate import CropEstimator
+from engines.engine import open_engine
+from evaluation import bootstrap
+from evaluation.annotations import Annotations, read_annotations
+from evaluation.pareto_plot import Point, draw, front, write
+from evaluation.peers import MOVENET, with_cards
+from evaluation.predict import Predictions, detected_boxes, predict, true_boxes
+from evaluation.scores import score
+from model_zoo.zoo import model_path
+from pose.card import ModelCard
+from pose.errors import InputError, UsageError
+from pose.skeleton import COCO_17, Skeleton
+
+POSE, PERSON = "pose", "person"
+FIGURES = {POSE: "AP", PERSON: "detector_AP50"}
+_LOW_SCORE, _MANY_PEOPLE = 0.01, 100  # AP wants all candidates
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to compare, and on what.
+
+    Attributes:
+        annotations: COCO annotations of people: keypoints for pose models, boxes for detectors.
+        images: Folder of the photographs.
+        models: Models of ours: names of the model zoo or files.
+        peers: Folder with the networks of others that `evaluation/peers.py` knows.
+        threads: Numbers of threads to time with.
+        rounds: How often each network is timed; the median counts.
+        runs: Runs of a network in each round.
+        limit: Only so many photographs, spread evenly over the file; 0 for all.
+        out: Picture to draw; none if empty.
+        json: Print one JSON object instead of tables.
+    """
+
+    annotations: Path
+    images: Path
+    models: tuple[str, ...] = (POSE, PERSON)
+    peers: Path | None = None
+    threads: tuple[int, ...] = (1, 2)
+    rounds: int = 5
+    runs: int = 10
+    limit: int = 0
+    out: Path | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A network that takes part.
+
+    Attributes:
+        name: Of its card.
+        task: `pose` or `person`.
+        ours: Else a peer.
+        judge: Predictions on photographs.
+        skeleton: Order of its keypoints.
+        runner: Opens it with so many threads, in an ExitStack; answers what runs it once.
+        runtime: What runs it.
+    """
+
+    name: str
+    task: str
+    ours: bool
+    judge: Callable[[Annotations], Predictions]
+    skeleton: Skeleton
+    runner: Callable[[int, ExitStack], Callable[[], object]]
+    runtime: str = "ONNX Runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured of one."""
+
+    name: str
+    task: str
+    ours: bool
+    runtime: str
+    accuracy: float
+    interval: tuple[float, float]
+    ms: dict[int, float]
+
+
+def run(config: Config) -> None:
+    """Measure, print, draw.
+
+    Raises:
+        UsageError: The options cannot be meant.
+        InputError: Labels, photographs or models cannot be used.
+        UnavailableError: A package or a backend is missing.
+        OutputError: The picture cannot be written.
+    """
+    if not config.threads or min(*config.threads, config.rounds, config.runs) < 1:
+        raise UsageError("expected --threads, --rounds and --runs of 1 or more")
+    if config.out is not None and config.out.suffix.lower() != ".png":
+        raise UsageError(f"--out: expected a name that ends in .png, got {config.out}")
+    annotations = read_annotations(config.annotations, config.images)
+    annotations = annotations.spread(config.limit or len(annotations.photographs))
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        contenders = _contenders(config, Path(folder))
+        rows = _measured(contenders, annotations, config)
+    if not rows:
+        raise InputError(f"{config.annotations}: its labels fit none of these models")
+    if config.out is not None:
+        write(config.out, _pictures(rows, config.threads))
+    if config.json:
+        sys.stdout.write(json.dumps(_as_json(rows, config)) + "\n")
+        return
+    console = Console(file=sys.stdout, width=110)
+    console.print(f"{config.annotations.name}, {machine_name()}")
+    for task in (POSE, PERSON):
+        some = [row for row in rows if row.task == task]
+        if some:
+            console.print(_table(some, task, config.threads))
+
+
+# ---- who takes part --------------------------------------------------------------------------
+
+
+def _contenders(config: Config, folder: Path) -> list[Contender]:
+    ours = [model_path(name) for name in config.models]
+    contenders = [_network(path, ours=True) for path in ours]
+    if config.peers is not None:
+        if not config.peers.is_dir():
+            raise InputError(f"--peers: expected a folder, got {config.peers}")
+        contenders += [_network(path, ours=False) for path in with_cards(config.peers, folder)]
+        if (config.peers / MOVENET).is_file():
+            contenders.append(_movenet(config.peers / MOVENET))
+    if not contenders:
+        raise UsageError("expected --models or --peers with something in it")
+    return contenders
+
+
+def _network(path: Path, ours: bool) -> Contender:
+    card = open_engine(path).card
+
+    def runner(threads: int, stack: ExitStack) -> Callable[[], object]:
+        engine = stack.enter_context(open_engine(path, threads=threads))
+        batch = _noise(card)
+        return lambda: engine.infer(batch)
+
+    def poses(annotations: Annotations) -> Predictions:
+        with CropEstimator(open_engine(path)) as step:
+            return predict(annotations, true_boxes, step, card.keypoints)
+
+    def boxes(annotations: Annotations) -> Predictions:
+        engine = open_engine(path)
+        with PersonDetector(engine, _LOW_SCORE, max_people=_MANY_PEOPLE) as step:
+            return predict(annotations, detected_boxes(step), None)
+
+    pose = card.task == POSE
+    skeleton = card.keypoints if pose else COCO_17
+    return Contender(card.name, card.task, ours, poses if pose else boxes, skeleton, runner)
+
+
+def _movenet(path: Path) -> Contender:
+    from evaluation.movenet import MoveNet  # needs OpenVINO
+
+    def judge(annotations: Annotations) -> Predictions:
+        with MoveNet(path, threads=0) as step:
+            return predict(annotations, true_boxes, step, COCO_17)
+
+    def runner(threads: int, stack: ExitStack) -> Callable[[], object]:
+        step = stack.enter_context(MoveNet(path, threads))
+        picture = np.random.default_rng(0).integers(0, 255, (192, 192, 3), np.uint8)
+        return lambda: step.infer(picture)
+
+    name = "MoveNet Lightning int8"
+    return Contender(name, POSE, False, judge, COCO_17, runner, runtime="OpenVINO")
+
+
+def _noise(card: ModelCard) -> Any:
+    width, height = card.input_size_wh
+    return np.random.default_rng(0).standard_normal((1, 3, height, width)).astype(np.float32)
+
+
+# ---- measuring -------------------------------------------------------------------------------
+
+
+def _measured(
+    contenders: Sequence[Contender], annotations: Annotations, config: Config
+) -> list[Row]:
+    ms = _milliseconds(contenders, config)
+    weights = bootstrap.draw(len(annotations.photographs))
+    rows = []
+    for number, each in enumerate(
+        track(contenders, "models", console=TALK, disable=not TALK.is_terminal)
+    ):
+        if each.task == POSE and not annotations.people_with_keypoints:
+            continue
+        found = each.judge(annotations)
+        pose = each.task == POSE
+        scores = score(annotations, found, each.skeleton, weights, pose, not pose)
+        figure = FIGURES[each.task]
+        if figure not in scores.figures:
+            continue
+        times = {threads: ms[threads][number] for threads in config.threads}
+        span = bootstrap.interval(scores.draws[figure])
+        accuracy = scores.figures[figure]
+        rows.append(Row(each.name, each.task, each.ours, each.runtime, accuracy, span, times))
+    return rows
+
+
+def _milliseconds(contenders: Sequence[Contender], config: Config) -> dict[int, list[float]]:
+    """For each number of threads the median time of each contender, in ms; all take turns."""
+    medians = {}
+    for threads in config.threads:
+        spent: list[list[float]] = [[] for _ in contenders]
+        with ExitStack() as stack:
+            once = [each.runner(threads, stack) for each in contenders]
+            for each in once:
+                each()  # the first run allocates
+            for _ in range(config.rounds):
+                for number, each in enumerate(once):
+                    each()  # its weights come back into the cache, as they stay in a video
+                    for _ in range(config.runs):
+                        started = time.perf_counter()
+                        each()
+                        spent[number].append(1e3 * (time.perf_counter() - started))
+        medians[threads] = [statistics.median(times) for times in spent]
+    return medians
+
+
+# ---- saying it -------------------------------------------------------------------------------
+
+
+def _points(rows: Sequence[Row], threads: int) -> list[Point]:
+    return [Point(row.name, row.ms[threads], row.accuracy, row.ours) for row in rows]
+
+
+def _pictures(rows: Sequence[Row], threads: Sequence[int]) -> list[list[Any]]:
+    """A row of pictures for each task, one for each number of threads."""
+    titles = {POSE: "Pose in true boxes", PERSON: "Person detectors"}
+    pictures = []
+    for task, title in titles.items():
+        some = [row for row in rows if row.task == task]
+        figure = FIGURES[task].removeprefix("detector_")
+        if some:
+            pictures.append(
+                [
+                    draw(_points(some, count), f"{title}, {_threads(count)}: ours blue", figure)
+                    for count in threads
+                ]
+            )
+    return pictures
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _table(rows: Sequence[Row], task: str, threads: Sequence[int]) -> Table:
+    figure = FIGURES[task].removeprefix("detector_")
+    heads = [f"ms, {_threads(count)}" for count in threads]
+    table = Table(
+        "model", figure, "95 %", *heads, "runs on", "nobody better with", box=None, pad_edge=False
+    )
+    for row in sorted(rows, key=lambda each: each.ms[threads[0]]):
+        best = [
+            _threads(count)
+            for count in threads
+            if row.name in {each.name for each in front(_points(rows, count))}
+        ]
+        table.add_row(
+            row.name,
+            f"{row.accuracy:.3f}",
+            "{:.3f} to {:.3f}".format(*row.interval),
+            *(f"{row.ms[count]:.1f}" for count in threads),
+            row.runtime,
+            ", ".join(best),
+        )
+    return table
+
+
+def _as_json(rows: Sequence[Row], config: Config) -> dict[str, Any]:
+    return {
+        "machine": machine_name(),
+        "annotations": config.annotations.name,
+        "models": [
+            {
+                "name": row.name,
+                "task": row.task,
+                "ours": row.ours,
+                "runtime": row.runtime,
+                FIGURES[row.task]: round(row.accuracy, 6),
+                "interval": [round(end, 6) for end in row.interval],
+                "ms": {str(count): round(value, 3) for count, value in row.ms.items()},
+            }
+            for row in rows
+        ],
+    }
