@@ -12,11 +12,12 @@ from PyQt5.QtGui import QDragEnterEvent, QDropEvent
 from pytestqt.qtbot import QtBot
 
 from app.batch.batch import Batch
-from app.batch.entry import Entry, Progress, Settings, State
+from app.batch.entry import Entry, Progress, State
+from app.batch.entry import Settings as HowToWork
 from app.gui.batch_model import ROW, Row
 from app.gui.batch_page import BatchPage, BatchPageSettings
 from app.gui.batch_row import BatchRowPainter, clock_text
-from app.gui.page import Desk
+from app.gui.settings import Settings
 from tests.app import drawn
 from tests.app.gui.told import Told
 
@@ -24,8 +25,10 @@ MINUTE_MS = 60_000
 
 
 @pytest.fixture
-def told(desk: Desk) -> Told:
-    return Told(desk)
+def told(settings: Settings) -> Iterator[Told]:
+    told = Told(settings)
+    yield told
+    assert told.offload.close(5)
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def states(page: BatchPage) -> list[str]:
 def add(page: BatchPage, qtbot: QtBot, *inputs: Path) -> None:
     count = len(page.queue.entries)
     page.add([str(each) for each in inputs])
-    qtbot.waitUntil(lambda: len(page.queue.entries) == count + len(inputs))
+    qtbot.waitUntil(lambda: len(page.model.rows) == count + len(inputs))
 
 
 def choose(page: BatchPage, row: int) -> None:
@@ -202,7 +205,7 @@ def test_formats_can_be_chosen_and_one_must_stay(page: BatchPage, told: Told, qt
 def test_what_a_row_says(
     page: BatchPage, changes: dict[str, object], headline: str, small: str
 ) -> None:
-    entry = replace(Entry(1, "/a.mp4", "/a.mp4", "a", Settings()), **changes)  # type: ignore[arg-type]
+    entry = replace(Entry(1, "/a.mp4", "/a.mp4", "a", HowToWork()), **changes)  # type: ignore[arg-type]
     painter = BatchRowPainter(page)
 
     assert (painter.headline(Row(entry)), painter.small_line(Row(entry))) == (headline, small)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from PyQt5.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from app.gui.page import Desk
 from app.gui.record_bar import RecordBar, RecordSettings
 from app.gui.recorder import Recorder
+from app.gui.settings import Settings
 from pose.skeleton import COCO_17
 from pose.types import Scene
 from tests.app.gui.told import Told
@@ -26,8 +27,10 @@ class Shown:
 
 
 @pytest.fixture
-def told(desk: Desk) -> Told:
-    return Told(desk)
+def told(settings: Settings) -> Iterator[Told]:
+    told = Told(settings)
+    yield told
+    assert told.offload.close(5)
 
 
 @pytest.fixture
@@ -42,13 +45,13 @@ def bar(told: Told, shown: Shown, qtbot: QtBot, tmp_path: Path) -> RecordBar:
     recorder = Recorder(lambda: COCO_17, lambda: shown.clean_allowed, parent=owner)
     bar = RecordBar(recorder, told.desk, lambda: shown.scene, lambda: shown.clean_allowed)
     owner.setParent(bar)
-    bar.recorder_for_tests = recorder  # type: ignore[attr-defined]
+    bar.recorder_for_tests = recorder
     qtbot.addWidget(bar)
     return bar
 
 
 def recorder_of(bar: RecordBar) -> Recorder:
-    recorder = bar.recorder_for_tests  # type: ignore[attr-defined]
+    recorder = bar.recorder_for_tests
     assert isinstance(recorder, Recorder)
     return recorder
 
@@ -118,7 +121,7 @@ def test_a_snapshot_saves_what_is_shown(
     qtbot.waitUntil(lambda: "privacy" in told.last)
 
 
-def test_what_is_recorded_is_chosen_and_remembered(bar: RecordBar, desk: Desk) -> None:
+def test_what_is_recorded_is_chosen_and_remembered(bar: RecordBar, told: Told) -> None:
     menu = bar.options_button.menu()
     actions = {action.text(): action for action in menu.actions()}
 
@@ -126,7 +129,7 @@ def test_what_is_recorded_is_chosen_and_remembered(bar: RecordBar, desk: Desk) -
     actions["Keypoints as CSV and JSON Lines"].trigger()
 
     assert (bar.plan().video, bar.plan().records) == ("both", ())
-    assert desk.settings.get(RecordSettings).video == "both"
+    assert told.desk.settings.get(RecordSettings).video == "both"
 
 
 def test_the_keys_are_r_and_s(bar: RecordBar) -> None:

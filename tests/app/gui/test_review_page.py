@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt5.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
-from app.gui.page import Desk
 from app.gui.review_page import ReviewPage
+from app.gui.settings import Settings
 from app.gui.track_strip import GUTTER
 from app.sinks.sink import open_sink
 from pose.skeleton import COCO_17
@@ -40,8 +41,10 @@ def write_result(path: Path) -> Path:
 
 
 @pytest.fixture
-def told(desk: Desk) -> Told:
-    return Told(desk)
+def told(settings: Settings) -> Iterator[Told]:
+    told = Told(settings)
+    yield told
+    assert told.offload.close(5)
 
 
 @pytest.fixture
@@ -88,10 +91,14 @@ def test_a_result_is_shown_over_its_film(opened: ReviewPage) -> None:
     assert (scene.drawing != scene.frame.image).any()
 
 
+def shows(page: ReviewPage, index: int) -> bool:
+    return shown_index(page) == index
+
+
 def test_scrubbing_shows_the_frame_of_the_time_everywhere(opened: ReviewPage, qtbot: QtBot) -> None:
     for at in (39, 3, 25):
         opened.slider.setValue(at)
-        qtbot.waitUntil(lambda at=at: shown_index(opened) == at)
+        qtbot.waitUntil(partial(shows, opened, at))
         assert opened.at == at
         assert f"frame {at}" in opened.time_label.text()
     image = opened.view.scene.frame.image if opened.view.scene else None
