@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import av
@@ -45,6 +46,9 @@ EXTRAS = {
     "pycuda": ("pictures on an NVIDIA GPU", "trt"),
     "PyQt5": ("the window", "gui"),
 }
+
+# How to import what apt installs without pip's knowledge, as on a Jetson.
+_MODULES = {"opencv-python": "cv2", "faster-coco-eval": "faster_coco_eval"}
 
 
 def look() -> list[Finding]:
@@ -116,6 +120,8 @@ def _package(package: str, purpose: str, needs: str, required: bool) -> Finding:
             return Finding(package, True, f"{metadata.version(name)} ({purpose})", "", required)
         except metadata.PackageNotFoundError:
             continue
+    if PathFinder.find_spec(_MODULES.get(package, package)) is not None:
+        return Finding(package, True, f"the system's ({purpose})", "", required)
     return Finding(package, False, purpose, needs, required)
 
 

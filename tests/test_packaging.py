@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,15 @@ def test_the_gpl_camera_is_in_an_extra_of_its_own() -> None:
 
 def test_the_oldest_python_is_jetpack_6s() -> None:
     assert PROJECT["requires-python"] == ">=3.10"
+
+
+def test_engines_are_built_without_torch() -> None:
+    """On a Jetson from an ONNX file that was exported on a PC."""
+    program = (
+        "import sys, build_engine.build, build_engine.make_engine; print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=100
+    )
+
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr

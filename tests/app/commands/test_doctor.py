@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,23 @@ def test_no_optional_package_is_imported(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(sys, "meta_path", [Watcher(), *sys.meta_path])
     machine.look()
+
+
+def test_what_apt_installed_without_pips_knowledge_is_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As OpenCV and TensorRT on a Jetson."""
+
+    def unknown(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", unknown)
+
+    findings = {each.name: each for each in machine.look()}
+
+    assert findings["opencv-python"].present
+    assert findings["opencv-python"].detail.startswith("the system's")
+    assert not findings["pycuda"].present
 
 
 @pytest.mark.parametrize("devices", [[], ["/dev/video0"]])
