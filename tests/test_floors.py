@@ -21,8 +21,9 @@ HEAVY = ("torch", "network", "training", "PyQt5", "tensorrt", "pycuda")
 # package -> the only files that may import it
 AT_HOME = {
     "PyQt5": ("app/gui/*",),
-    "tensorrt": ("engines/tensorrt_engine.py", "build_engine/build_tensorrt.py"),
-    "pycuda": ("engines/cuda_device.py", "engines/tensorrt_engine.py"),
+    "tensorrt": ("engines/tensorrt_library.py",),
+    "tensorrt_rtx": ("engines/tensorrt_library.py",),
+    "pycuda": ("engines/cuda_device.py",),
     "pyvirtualcam": ("app/sinks/virtual_camera.py",),
 }
 STARTS_THREADS = ("Thread", "Timer", "ThreadPoolExecutor", "ProcessPoolExecutor", "ThreadPool")

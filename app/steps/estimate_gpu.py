@@ -8,14 +8,22 @@ CUDA graph per number of people.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from typing_extensions import Self
 
-from app.steps.estimate import MIN_SCORE, CropEstimator, first_plus_last
+from app.steps.estimate import CropEstimator
+from app.steps.kernel_records import (
+    CPN_KERNEL,
+    CROP,
+    DECODERS,
+    THREADS,
+    Records,
+    network_record,
+    starts,
+)
 from engines import cuda_driver, cuda_kernels
 from engines.engine import Engine
 from engines.tensorrt_engine import TensorRtEngine
@@ -27,30 +35,8 @@ from pose.types import Boxes, FloatArray, Frame, Poses
 
 _log = logging.getLogger(__name__)
 
-# The twins of the structs in engines/kernels/pose_kernels.h, field by field.
-DECODERS: Mapping[str, int] = {"heatmap_quarter": 0, "heatmap_cpn": 1, "heatmap_dark": 2}
-CPN_KERNEL, DARK_KERNEL, THREADS = 21, 11, 128
-NETWORK = np.dtype(
-    [
-        ("crop_wh", "<i4", 2), ("map_wh", "<i4", 2), ("keypoints", "<i4"), ("decoder", "<i4"),
-        ("rgb", "<i4"), ("mirror_sum", "<i4"), ("mean", "<f4", 3), ("scale", "<f4", 3),
-        ("peak", "<f4"), ("min_score", "<f4"),
-        ("cpn_taps", "<f4", CPN_KERNEL), ("dark_taps", "<f4", DARK_KERNEL),
-    ]
-)  # fmt: skip
-CROP = np.dtype(
-    [
-        ("frame", "<i8"), ("size_wh", "<i4", 2),
-        ("to_frame", "<f4", (2, 3)), ("heatmap_to_frame", "<f4", (2, 3)),
-    ]
-)  # fmt: skip
-
 _BLOCK = (32, 8, 1)  # pixels of a crop
-_ALIGNED = 256  # bytes; where a frame starts
-_NOTHING = np.uint64(0)  # a null pointer
 _FLOAT_BYTES = 4
-
-Records = npt.NDArray[np.void]
 
 
 def estimator_for(engine: Engine, flip: bool = False) -> CropEstimator:
@@ -119,6 +105,7 @@ class _Fused:
         self._sides = self._placed(np.asarray(card.keypoints.flip, np.int32))
         self._frames, self._frame_bytes = 0, 0
         self._host_frames = np.zeros(0, np.uint8)
+        self._generation = 0  # of addresses: what was recorded for others must not run again
         self._most = self._room(session.max_batch)
 
     def __call__(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> FloatArray:
@@ -162,7 +149,7 @@ class _Fused:
                 self._launch_decode(count, maps.address, 0)
             device.download(answer, self._found)
 
-        self.session.run(("fused", count, self._frames, self._crops), prepared, enqueue)
+        self.session.run(("fused", count, self._generation), prepared, enqueue)
         device.synchronize()
         return answer
 
@@ -224,32 +211,48 @@ class _Fused:
 
     def _allocate(self, most: int) -> None:
         height, width = self._map_hw
-        maps_bytes = most * self._keypoints * height * width * _FLOAT_BYTES
-        rows_bytes = most * self._keypoints * height * (width + CPN_KERNEL - 1) * _FLOAT_BYTES
-        device = self._device
-        self._crops = device.allocate(most * CROP.itemsize)
-        self._found = device.allocate(most * self._keypoints * 3 * _FLOAT_BYTES)
-        self._rows = device.allocate(rows_bytes) if self._card.decoder == "heatmap_cpn" else 0
-        self._plain = device.allocate(maps_bytes) if self._flip else 0
-        self._host_crops = device.pinned(most * CROP.itemsize)[: most * CROP.itemsize].view(CROP)
-        found = device.pinned(most * self._keypoints * 3 * _FLOAT_BYTES).view(np.float32)
-        self._host_found = found.reshape(most, self._keypoints, 3)
+        answers = most * self._keypoints * 3 * _FLOAT_BYTES
+        maps = most * self._keypoints * height * width * _FLOAT_BYTES
+        rows = most * self._keypoints * height * (width + CPN_KERNEL - 1) * _FLOAT_BYTES
+        blurs = self._card.decoder == "heatmap_cpn"
+        sizes = (most * CROP.itemsize, answers, rows * blurs, maps * self._flip)
+        made: list[int] = []
+        try:
+            for size in sizes:
+                made.append(self._device.allocate(size) if size else 0)
+            host_crops, host_found = self._device.pinned(sizes[0]), self._device.pinned(answers)
+        except MemoryError:
+            for address in filter(None, made):
+                self._device.free(address)
+            raise
+        self._room_for_people, self._generation = made, self._generation + 1
+        self._crops, self._found, self._rows, self._plain = made
+        self._host_crops = host_crops.view(CROP)
+        self._host_found = host_found.view(np.float32).reshape(most, self._keypoints, 3)
 
     def _make_room_for_frames(self, wanted: int) -> None:
+        """Before crops: a frame cannot be halved."""
         if self._frames:
             self._device.free(self._frames)
             self._frames, self._frame_bytes = 0, 0
-        try:
-            self._frames = self._device.allocate(wanted)
-            self._host_frames = self._device.pinned(wanted)
-        except MemoryError as error:
-            raise self._too_large(error) from error
-        self._frame_bytes = wanted
+        while True:
+            try:
+                self._frames = self._device.allocate(wanted)
+                self._host_frames = self._device.pinned(wanted)
+                self._frame_bytes = wanted
+                self._generation += 1
+                return
+            except MemoryError as error:
+                if self._most == 1:
+                    raise self._too_large(error) from error
+                for address in filter(None, self._room_for_people):
+                    self._device.free(address)
+                self._most = self._room(self._most // 2)
 
     def _placed(self, array: npt.NDArray[np.generic]) -> int:
         """Copy a small array that stays."""
         address = self._device.allocate(array.nbytes)
-        self._device.upload(address, array)
+        self._device.upload(address, np.ascontiguousarray(array).view(np.uint8))
         self._device.synchronize()
         return address
 
@@ -287,32 +290,3 @@ class _Fused:
                 "build the engine with float32 outputs"
             )
         return maps
-
-
-def starts(frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[int]:
-    """Where each frame lies among the bytes of those that have people."""
-    places, end = [], 0
-    for frame, people in zip(frames, boxes, strict=True):
-        places.append(end)
-        if len(people):
-            end += -(-frame.image.nbytes // _ALIGNED) * _ALIGNED
-    return places
-
-
-def network_record(card: ModelCard, map_wh: tuple[int, int]) -> Records:
-    """What the kernels must know about a network: one `NETWORK`.
-
-    Args:
-        card: Of a pose network.
-        map_wh: Width and height of its heatmaps.
-    """
-    record = np.zeros(1, NETWORK)
-    record["crop_wh"], record["map_wh"] = card.input_size_wh, map_wh
-    record["keypoints"], record["decoder"] = len(card.keypoints), DECODERS[card.decoder]
-    record["rgb"] = card.channels == "rgb"
-    record["mirror_sum"] = round(first_plus_last(card, map_wh))
-    record["mean"], record["scale"] = card.mean, 1 / np.asarray(card.std, np.float32)
-    record["peak"], record["min_score"] = card.heatmap_peak, MIN_SCORE
-    record["cpn_taps"] = cv2.getGaussianKernel(CPN_KERNEL, 0, cv2.CV_32F).ravel()
-    record["dark_taps"] = cv2.getGaussianKernel(DARK_KERNEL, 0, cv2.CV_32F).ravel()
-    return record

@@ -24,7 +24,7 @@
 
 enum Decoder { QUARTER = 0, CPN = 1, DARK = 2 };
 
-// What is the same for every crop. The host writes it; app/steps/estimate_gpu.py has its twin.
+// What is the same for every crop. The host writes it; app/steps/kernel_records.py has its twin.
 struct Network {
   int crop_width, crop_height;
   int map_width, map_height, keypoints;
@@ -36,7 +36,7 @@ struct Network {
   float cpn_taps[CPN_KERNEL], dark_taps[DARK_KERNEL];
 };
 
-// One person. 64 bytes; app/steps/estimate_gpu.py has its twin.
+// One person. 64 bytes; app/steps/kernel_records.py has its twin.
 struct Crop {
   long long frame;    // where its frame starts in the bytes of all frames
   int width, height;  // of that frame

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.steps import estimate_gpu
+from app.steps import kernel_records
 from app.steps.estimate import decode
-from app.steps.estimate_gpu import CROP, DECODERS, NETWORK, network_record
+from app.steps.kernel_records import CROP, DECODERS, NETWORK, network_record
 from engines.cuda_device import CudaDevice, find_gpu
 from engines.cuda_kernels import HEADER
 from engines.driver_device import DriverDevice
@@ -83,7 +83,7 @@ def read(
     device.launch(
         device.load(b"", "decode_heatmaps"),
         (k, n, 1),
-        (estimate_gpu.THREADS, 1, 1),
+        (kernel_records.THREADS, 1, 1),
         placed(device, network_record(card, (width, height))),
         placed(device, people),
         placed(device, np.asarray(card.keypoints.flip, np.int32)),
@@ -279,7 +279,7 @@ def test_constants_are_the_same_on_both_sides() -> None:
     defined = dict(re.findall(r"#define (\w+) (\d+)", header))
     names = {"THREADS", "CPN_KERNEL", "DARK_KERNEL"}
     assert {name: int(defined[name]) for name in names} == {
-        name: getattr(estimate_gpu, name) for name in names
+        name: getattr(kernel_records, name) for name in names
     }
     known = re.search(r"enum Decoder \{(.*)\}", header)
     assert known and [

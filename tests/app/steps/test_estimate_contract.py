@@ -17,7 +17,8 @@ import pytest
 from app.commands.demo import CLIP
 from app.steps.detect import PersonDetector
 from app.steps.estimate import CropEstimator
-from app.steps.estimate_gpu import DECODERS, estimator_for
+from app.steps.estimate_gpu import estimator_for
+from app.steps.kernel_records import DECODERS
 from engines.engine import open_engine
 from model_zoo.zoo import model_path
 from pose.types import Boxes, FloatArray, Frame, Poses
