@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from cv2.utils import logging as cv2_logging
+import cv2
+
+_SILENT = 0
+
+# OpenCV 5 keeps its log level in a module of its own, OpenCV 4 (Jetson's) among everything else.
+_LOG: Any = getattr(cv2.utils, "logging", cv2)
 
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
     """Silence OpenCV's log for a while, in all threads; libraries inside it may still talk."""
-    before = cv2_logging.getLogLevel()
-    cv2_logging.setLogLevel(cv2_logging.LOG_LEVEL_SILENT)
+    before = _LOG.getLogLevel()
+    _LOG.setLogLevel(_SILENT)
     try:
         yield
     finally:
-        cv2_logging.setLogLevel(before)
+        _LOG.setLogLevel(before)
