@@ -27,16 +27,18 @@ from app.batch.inputs import check_free
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.progress import ProgressDisplay
+from app.sinks.room import RoomKeeper
 from app.sinks.sender import check_senders, open_sender, takes_stdout, wants_drawings
 from app.sinks.sink import open_sink
 from app.sources.source import SourceOptions, open_source
-from pose.errors import UsageError
+from app.steps.draw import DrawStyle, style_of
+from pose.errors import OutputError, UsageError
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(PeopleConfig):
+class Config(PeopleConfig, DrawStyle):
     """What to look at, and for how long.
 
     Attributes:
@@ -92,14 +94,37 @@ def run(config: Config) -> None:
         [*senders, *sinks],
         drawn=any(path.suffix == ".mp4" for path in config.out) or wants_drawings(config.send),
         max_frames=config.max_frames or None,
+        style=style_of(config),
     )
+    short: list[OutputError] = []
     try:
-        with ProgressDisplay(source.name, total=None) as show:
-            pipeline.run(until(config.seconds, pipeline, show))
+        with RoomKeeper(config.out) as keep, ProgressDisplay(source.name, total=None) as show:
+            tick = while_room_lasts(keep, pipeline, show, short.append)
+            pipeline.run(until(config.seconds, pipeline, tick))
     except KeyboardInterrupt:  # the usual end; what was recorded is complete
         _tell(pipeline.meter.reading(), config)
         raise
     _tell(pipeline.meter.reading(), config)
+    if short:  # what was recorded is complete; why it ended is told
+        raise short[0]
+
+
+def while_room_lasts(
+    keep: RoomKeeper,
+    pipeline: Pipeline,
+    show: Callable[[Reading], None],
+    tell: Callable[[OutputError], None],
+) -> Callable[[Reading], None]:
+    """A tick that shows the reading, and ends the recording in order before the disc is full."""
+
+    def tick(reading: Reading) -> None:
+        show(reading)
+        short = keep.short_of()
+        if short is not None:
+            tell(short)
+            pipeline.stop()
+
+    return tick
 
 
 def until(

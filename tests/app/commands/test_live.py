@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import main
 from app.commands.live import until
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
+from app.sinks.room import LEAST_BYTES, RoomKeeper
 from tests.app import drawn
 
 
@@ -57,6 +59,27 @@ def test_without_a_limit_it_goes_on() -> None:
     tick = until(0.0, None, lambda reading: None, clock=lambda: 1e9)  # type: ignore[arg-type]
 
     tick(Reading(frames_in=1))
+
+
+def test_a_disc_that_fills_up_ends_it_with_complete_files_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = iter([10 * LEAST_BYTES, 10 * LEAST_BYTES])
+
+    def keeper(paths: Iterable[Path]) -> RoomKeeper:
+        return RoomKeeper(paths, every_s=0, free=lambda path: next(looks, 1_000_000))
+
+    monkeypatch.setattr("app.commands.live.RoomKeeper", keeper)
+    clip, out = drawn.write_clip(tmp_path / "walk.mp4", 150), tmp_path / "seen.jsonl"
+    flags = ["--realtime", "--out", str(out), *drawn.write_networks(tmp_path)]
+
+    code = main.main(["live", str(clip), *flags])
+
+    assert code == 74
+    said = capsys.readouterr().err
+    assert "only 1 MB are free" in said and "Traceback" not in said
+    assert out.exists() and not (tmp_path / "seen.part.jsonl").exists()
+    assert len(out.read_text().splitlines()) < 150
 
 
 def test_ctrl_c_ends_with_130_and_a_complete_recording(
