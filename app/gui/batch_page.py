@@ -24,6 +24,7 @@ from app.gui.batch_model import ROW, BatchModel
 from app.gui.batch_queue import BatchQueue
 from app.gui.batch_row import BatchRowPainter, clock_text
 from app.gui.drop_list import DropList
+from app.gui.exhibits import show_batch
 from app.gui.icons import icon
 from app.gui.notices import notice_of
 from app.gui.page import Desk, Page
@@ -186,6 +187,10 @@ class BatchPage(Page):
         self.rows.set_hot(False)
         self.add([url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()])
         event.acceptProposedAction()
+
+    def show_for_screenshot(self) -> Callable[[], bool]:
+        """Something to see; answers what tells when it is there."""
+        return show_batch(self)
 
     # ---- making ---------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from app.gui.theme import Colours, current_colours
 
 _HEIGHT, _GAP = 76, 10
 _PICTURE_WH = (112, 63)
-_STATE_WIDTH = 300
+_STATE_WIDTH = 420
 
 
 def clock_text(seconds: float) -> str:
@@ -41,7 +41,7 @@ class BatchRowPainter(QStyledItemDelegate):
         picture = QRect(rect.left() + 7, rect.top() + 3, *_PICTURE_WH)
         self._paint_picture(painter, picture, row, colours)
         left = picture.right() + 14
-        state_width = min(_STATE_WIDTH, rect.width() // 2)
+        state_width = min(_STATE_WIDTH, rect.width() * 2 // 5)
         words = QRect(left, rect.top(), rect.right() - left - state_width - _GAP, rect.height())
         self._paint_words(painter, words, row, option, colours)
         state = QRect(rect.right() - state_width, rect.top(), state_width - 12, rect.height())

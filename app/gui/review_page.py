@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from PyQt5.QtWidgets import (
 
 from app.gui.batch_row import clock_text
 from app.gui.bridge import Picture
+from app.gui.exhibits import show_review
 from app.gui.icons import icon
 from app.gui.measure_choice import MeasureChoice
 from app.gui.measure_plot import MeasurePlot
@@ -225,6 +226,10 @@ class ReviewPage(Page):
         elif paths:
             self.open_film(paths[0])
         event.acceptProposedAction()
+
+    def show_for_screenshot(self) -> Callable[[], bool]:
+        """Something to see; answers what tells when it is there."""
+        return show_review(self)
 
     # ---- making ---------------------------------------------------------------------------
 
