@@ -82,7 +82,7 @@ class Config:
     people: int = 300
     steps: int = 120
     batch: int = 32
-    rate: float = 2e-3
+    rate: float = 4e-3
     limit: int = 0
     rows: tuple[str, ...] = ()
     threads: int = 1

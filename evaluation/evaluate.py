@@ -104,7 +104,7 @@ def run(config: Config) -> None:
     report = measure(config)
     sys.stdout.write(as_json(report) + "\n" if config.json else as_text(report))
     if config.published and not config.json:
-        names = " + ".join(Path(name).stem for name in config.poses)
+        names = " + ".join(Path(name).stem for name in config.poses) + ", flip" * config.flip
         sys.stdout.write("\n" + as_slides(f"ours, {names}", report.title, report.figures))
 
 

@@ -1,4 +1,4 @@
-"""Suppression of doubles: boxes before the pose network (the paper's table 2), poses after it."""
+"""Suppression of doubles: of boxes before the pose network, of poses after it."""
 
 from __future__ import annotations
 
