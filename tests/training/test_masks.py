@@ -49,7 +49,8 @@ def test_run_lengths_are_those_of_cocos_tools(rng: np.random.Generator) -> None:
 def test_polygons_are_filled_as_cocos_tools_fill_them(rng: np.random.Generator) -> None:
     coco = pytest.importorskip("pycocotools.mask", reason="needs pip install -e '.[test]'")
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
-    for _ in range(5):
+    apart = []
+    for _ in range(30):
         radius = rng.uniform(15, 30, 24)
         outline = np.stack([50 + radius * np.cos(angles), 40 + radius * np.sin(angles)], 1)
         second = outline * 0.4 + 20.3  # overlaps the first: still inside, not cut out
@@ -59,10 +60,10 @@ def test_polygons_are_filled_as_cocos_tools_fill_them(rng: np.random.Generator) 
         drawn = warped(from_coco(flat), SAME, (100, 80)) > 127  # type: ignore[arg-type]
 
         overlap = (drawn & (wanted > 0)).sum() / (drawn | (wanted > 0)).sum()
-        # OpenCV paints the pixels of the outline too; the shape must not be shifted by it.
+        # OpenCV paints the pixels of the outline too; shapes must not be shifted by it.
         assert overlap > 0.92
-        ours, theirs = np.argwhere(drawn).mean(0), np.argwhere(wanted).mean(0)
-        np.testing.assert_allclose(ours, theirs, atol=0.15)
+        apart.append(np.argwhere(drawn).mean(0) - np.argwhere(wanted).mean(0))
+    np.testing.assert_allclose(np.mean(apart, axis=0), 0, atol=0.1)
 
 
 @pytest.mark.parametrize(
