@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 from av.codec.hwaccel import HWAccel
@@ -28,6 +28,11 @@ _log = logging.getLogger(__name__)
 
 # What PyAV raises on bad bytes; UnicodeDecodeError (a ValueError) escapes `av.open` too.
 DAMAGE = (av.FFmpegError, OSError, ValueError)
+
+# Titles in no known encoding are no reason to refuse a film; PyAV 19 needs not be told.
+ODD_NAMES: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
 
 # Reading is tried again after an error, but not for ever: a broken disk gives nothing but errors.
 _MAX_READ_FAILURES = 100
@@ -177,12 +182,13 @@ def _open_container(path: Path, accelerator: HWAccel | None) -> InputContainer:
 def _opened(path: Path, accelerator: HWAccel | None) -> InputContainer:
     # `file:` keeps names such as `a:b.mp4` from being read as protocols; the list keeps play lists
     # in disguise from opening anything that is not a file.
-    return av.open(
+    container: InputContainer = av.open(
         f"file:{path}",
         options={"protocol_whitelist": "file"},
-        metadata_errors="replace",
         hwaccel=accelerator,
+        **ODD_NAMES,
     )
+    return container
 
 
 def _reason(error: Exception) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import av
 
+from app.sources.decoding import ODD_NAMES
 from app.sources.live import EndOfStreamError, Live, Watchdog
 from app.sources.upright import Upright
 from pose.errors import UnavailableError, masked
@@ -90,7 +91,7 @@ class _Stream:
                 url,
                 timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S),
                 options=options | {"fflags": "nobuffer", "analyzeduration": "2000000"},
-                metadata_errors="replace",
+                **ODD_NAMES,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._unavailable(
