@@ -24,6 +24,7 @@ from build_engine.make_engine import NOT_VERIFIED, Backend, Made, Request, make_
 from build_engine.tensorrt_features import Precision
 from build_engine.watch import watched
 from engines.engine import read_network_file
+from engines.engine_file import SUFFIX
 from model_zoo.card_page import card_page
 from model_zoo.zoo import model_path
 from pose.card import ModelCard
@@ -47,7 +48,7 @@ class Config:
     onnx: str = ""
     """ONNX file: written if --checkpoint is given, else read; then a model's name will do."""
     out: Path | None = None
-    """What to build from the ONNX file: X.engine, or X.onnx in another precision."""
+    """X.engine, X.onnx in another precision, or X.safetensors of --checkpoint; else the cache."""
     precision: Precision = "fp16"
     """Of what --out names, or of the engine in the cache."""
     batch: tuple[int, int, int] = (1, 4, 16)
@@ -79,12 +80,16 @@ def run(config: Config) -> None:
     onnx = config.onnx
     if config.checkpoint is None and (config.measured or config.name):
         raise UsageError("--measured and --name go on the card of an export: give --checkpoint too")
+    if config.checkpoint is not None and config.out and config.out.suffix == ".safetensors":
+        _pack(config.checkpoint, config.out)
+        return
     if config.checkpoint is not None:
-        onnx = onnx or (str(config.out.with_suffix(".onnx")) if config.out else "")
+        if not onnx and config.out is not None and config.out.suffix == SUFFIX:
+            onnx = str(config.out.with_suffix(".onnx"))
         if not onnx:
-            raise UsageError("expected --onnx or --out beside --checkpoint: where to write")
+            raise UsageError("expected --onnx beside --checkpoint: where to write the ONNX file")
         _export(config.checkpoint, Path(onnx), config)
-        if config.out is None or config.out == Path(onnx):
+        if config.out is None:
             return
     if not onnx:
         raise UsageError("expected --checkpoint or --onnx; see main.py build --help")
@@ -137,6 +142,13 @@ def _export(checkpoint: Path, onnx: Path, config: Config) -> None:
         f"{written.path}: {written.file_bytes / 1e6:.2f} MB, "
         f"differs from torch by at most {written.difference:.1e}\n"
     )
+
+
+def _pack(checkpoint: Path, out: Path) -> None:
+    from build_engine.weights import write_safetensors
+
+    path = write_safetensors(checkpoint, out)
+    sys.stdout.write(f"{path}: {path.stat().st_size / 1e6:.2f} MB\n")
 
 
 def _convert(onnx: str, out: Path, config: Config) -> None:

@@ -130,7 +130,9 @@ def build_plan(
     if monitor is not None and monitor.stopped is not None:
         raise monitor.stopped
     if plan is None:
-        raise EngineError(f"{trt.__name__} built nothing{tensorrt_library.complaint()}")
+        words = tensorrt_library.complaint()
+        hint = "; raise --workspace-mib or lower --batch" if "OutOfMemory" in words else ""
+        raise EngineError(f"{trt.__name__} built nothing{words}{hint}")
     if cache is not None and options.timing_cache is not None:
         _keep(options.timing_cache, bytes(cache.serialize()))
     return bytes(plan)

@@ -181,6 +181,11 @@ def _poses(
     sure = scores >= _SURE
     if not sure.any():  # a network that was not trained is sure of nothing
         sure = np.ones_like(sure)
+    same_sure = same[sure]
+    sure = sure & np.isfinite(points).all(axis=2)  # a flat map has no place to compare
+    if not sure.any():
+        return float(same_sure.mean()), 1.0, 0.0
+    moved = np.where(np.isfinite(moved), moved, np.inf)
     area = np.array([shape[2] * shape[3] / card.crop_padding**2], np.float32)
     sigmas = card.keypoints.oks_sigmas
     each = [
@@ -189,7 +194,7 @@ def _poses(
         if sure[i].any()
     ]
     shift = np.linalg.norm(moved - points, axis=2)[sure]
-    return float(same[sure].mean()), float(np.mean(each)), float(np.median(shift))
+    return float(same_sure.mean()), float(np.mean(each)), float(np.median(shift))
 
 
 def _boxes(

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from build_engine.import_checkpoint import import_pytorch_cpn, import_tf_cpn, is_pytorch_cpn
+from build_engine.onnx_card import write_bytes
 from build_engine.tf_bundle import bundle_prefix
 from network.checkpoint import load
 from network.described import build
@@ -43,6 +44,28 @@ def read_weights(path: Path, input_size: str = "") -> tuple[nn.Module, ModelCard
     if isinstance(network, PersonDetector):
         network = network.export()
     return network.eval(), card
+
+
+def write_safetensors(checkpoint: Path, out: Path) -> Path:
+    """Write a run's weights without anything that only training needs, with their description.
+
+    Args:
+        checkpoint: Of `main.py train`.
+        out: `.safetensors` file, complete or not at all.
+
+    Raises:
+        InputError: Not such a checkpoint.
+        OutputError: It cannot be written.
+    """
+    from safetensors.torch import save
+
+    state = load(checkpoint)
+    if "network" not in state or _DESCRIPTION not in state:
+        raise InputError(f"{checkpoint}: expected a checkpoint of main.py train")
+    weights = state.get("ema", state["network"])
+    _filled(state[_DESCRIPTION], weights, checkpoint)  # what would not load is not written
+    tensors = {name: value.contiguous().clone() for name, value in weights.items()}
+    return write_bytes(save(tensors, {_DESCRIPTION: json.dumps(state[_DESCRIPTION])}), out)
 
 
 def _torch(path: Path, input_size: str) -> tuple[nn.Module, ModelCard]:

@@ -11,12 +11,14 @@ import torch
 
 from build_engine.build import Config, run
 from engines.engine import open_engine
+from engines.engine_file import read_engine
 from network import checkpoint
 from network.backbones.lite_hrnet import LiteHrnetConfig
 from network.cpn import LiteCpn, LiteCpnConfig
 from network.described import describe
 from pose.card import ModelCard
-from pose.errors import InputError, ModelFileError
+from pose.errors import InputError, ModelFileError, UsageError
+from tests.build_engine.toy_pose import write_pictures
 
 SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)
 CARD = ModelCard(
@@ -96,3 +98,47 @@ def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, text: str) -> N
             )
         )
     assert not (tmp_path / "x.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (Config(), "expected --checkpoint or --onnx"),
+        (Config(checkpoint=Path("a.pt")), "where to write the ONNX file"),
+        (Config(checkpoint=Path("a.pt"), out=Path("b.onnx")), "where to write the ONNX file"),
+        (Config(onnx="pose", name="mine"), "give --checkpoint too"),
+        (Config(onnx="pose", out=Path("b.onnx"), precision="fp32"), "is in fp32"),
+        (Config(onnx="pose", out=Path("b.plan")), r"ending in \.engine"),
+        (Config(onnx="nobody"), "expected a model's name"),
+    ],
+)
+def test_flags_that_do_not_fit_together_are_told(config: Config, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run(config)
+    assert not Path("b.onnx").exists()
+
+
+def test_a_checkpoint_goes_all_the_way_to_an_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Weights, ONNX beside the engine, half precision, plan: by the real TensorRT-RTX."""
+    pytest.importorskip("tensorrt_rtx", reason="needs pip install -e '.[rtx]'")
+    _checkpoint(tmp_path / "final.pt")
+
+    run(
+        Config(
+            checkpoint=tmp_path / "final.pt",
+            out=tmp_path / "mine.engine",
+            backend="tensorrt_rtx",
+            batch=(1, 2, 4),
+            level=0,
+            pictures=write_pictures(tmp_path / "pictures"),
+        )
+    )
+
+    said = capsys.readouterr().out
+    assert "differs from torch by at most" in said
+    assert "fp16 beside fp32, both on ONNX Runtime: " in said
+    found = read_engine(tmp_path / "mine.engine")
+    assert found.card.name == "small"
+    assert found.built_for.onnx == str(tmp_path / "mine.onnx")

@@ -79,6 +79,19 @@ def test_an_untrained_network_is_compared_too(rng: np.random.Generator) -> None:
     assert _of(rng.permuted(flat, axis=3), flat).same_place < 0.5
 
 
+def test_maps_without_a_place_are_compared_by_their_values(maps: FloatArray) -> None:
+    """`heatmap_dark` finds nothing on a map that falls nowhere; that is no drift."""
+    card = replace(POSE_CARD, decoder="heatmap_dark")
+    nothing = np.full_like(maps, -1e-3)
+
+    found = _of(nothing * 1.001, nothing, card)
+
+    assert (found.likeness, found.shift_px, found.finite) == (1, 0, True)
+    assert found.max_relative == pytest.approx(1e-3, rel=0.1)
+    lost = _of(nothing, maps, card)
+    assert lost.shift_px == np.inf and lost.likeness == 0
+
+
 def _boxes(shift: float = 0, worse: float = 0) -> dict[str, FloatArray]:
     corners = np.array([[0, 0, 20, 40], [30, 10, 60, 80], [1, 1, 2, 2]], np.float32)
     scores = np.array([0.9, 0.6, 0.1], np.float32)

@@ -97,7 +97,7 @@ def test_a_file_in_half_is_built_as_it_is(request_of: Request, tmp_path: Path) -
     assert make_engine(half).graph is None
     for other in ("fp32", "int8"):
         with pytest.raises(UsageError, match=f"in fp16 already, which cannot become {other}"):
-            make_engine(replace(half, precision=other))  # type: ignore[arg-type]
+            make_engine(replace(half, precision=other))
 
 
 @pytest.mark.parametrize(
