@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Literal
 
@@ -59,6 +59,11 @@ class DrawStyle:
 
 
 DEFAULT_STYLE = DrawStyle()
+
+
+def style_of(config: DrawStyle) -> DrawStyle:
+    """The style alone, of a command's config that is one among other things."""
+    return DrawStyle(**{each.name: getattr(config, each.name) for each in fields(DrawStyle)})
 
 
 def draw(
