@@ -11,6 +11,7 @@ from app.pipeline.meter import Reading
 from app.sinks.room import RoomKeeper
 from app.sinks.sink import open_sink
 from app.sources.source import Source, SourceOptions, open_source
+from app.steps.draw import DEFAULT_STYLE, DrawStyle
 from pose.errors import UsageError
 
 
@@ -19,6 +20,7 @@ def annotate(
     config: PeopleConfig,
     paths: Sequence[Path],
     on_tick: Callable[[Reading], None] | None = None,
+    style: DrawStyle = DEFAULT_STYLE,
 ) -> Reading:
     """Find the people of one source and write the files.
 
@@ -27,6 +29,7 @@ def annotate(
         config: How people are found.
         paths: The files to make, by suffix.
         on_tick: Gets the meter's readings meanwhile, in this thread; what it raises ends the work.
+        style: What is drawn, and how.
 
     Raises:
         PoseAppError: The source, a network or an output cannot be used, or the disc is nearly full.
@@ -34,7 +37,7 @@ def annotate(
     skeleton = skeleton_of(config)
     sinks = [RoomKeeper(paths), *(open_sink(path, skeleton) for path in paths)]
     drawn = any(path.suffix == ".mp4" for path in paths)
-    return assemble(source, config, sinks, drawn=drawn).run(on_tick)
+    return assemble(source, config, sinks, drawn=drawn, style=style).run(on_tick)
 
 
 def open_recorded(text: str, image_rate_hz: float) -> Source:

@@ -16,6 +16,7 @@ from typing_extensions import Self
 from app.assemble import PeopleConfig
 from app.batch.inputs import fingerprint
 from app.sinks.sink import SINKS, known_suffixes
+from app.steps.draw import DrawStyle
 from model_zoo.zoo import model_path
 from pose.errors import PoseAppError, UsageError
 
@@ -42,12 +43,14 @@ class Settings:
         formats: Which results to write, by suffix without its dot.
         image_rate_hz: Pictures of a folder or pattern per second of video.
         overwrite: Replace results that are there already.
+        style: What is drawn, and how.
     """
 
     people: PeopleConfig = field(default_factory=PeopleConfig)
     formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
     image_rate_hz: float = 25.0
     overwrite: bool = False
+    style: DrawStyle = field(default_factory=DrawStyle)
 
     def check(self) -> None:
         """UsageError where something is asked that cannot be."""
@@ -66,7 +69,8 @@ class Settings:
         pose = self.people.pose
         names = [self.people.person, *([pose] if isinstance(pose, str) else pose)]
         networks = [_network_fingerprint(name) for name in names]
-        text = json.dumps([people, sorted(self.formats), self.image_rate_hz, networks])
+        style = dataclasses.asdict(self.style)
+        text = json.dumps([people, sorted(self.formats), self.image_rate_hz, networks, style])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
@@ -76,12 +80,14 @@ class Settings:
             "formats": list(self.formats),
             "image_rate_hz": self.image_rate_hz,
             "overwrite": self.overwrite,
+            "style": dataclasses.asdict(self.style),
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """The settings of a manifest; what this version does not know is left out."""
         known = {each.name for each in dataclasses.fields(PeopleConfig)}
+        looks = {each.name for each in dataclasses.fields(DrawStyle)}
         people: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in stored["people"].items()
@@ -92,6 +98,7 @@ class Settings:
             tuple(stored["formats"]),
             float(stored["image_rate_hz"]),
             bool(stored["overwrite"]),
+            DrawStyle(**{k: v for k, v in stored.get("style", {}).items() if k in looks}),
         )
 
     def _plain_people(self) -> dict[str, Any]:

@@ -67,7 +67,11 @@ def work(job: Job, tick: Callable[[Gated, Reading], None]) -> Outcome:
         source = Gated(open_recorded(job.text, job.settings.image_rate_hz))
         seen = fingerprint(job.text)
         reading = annotate(
-            source, job.settings.people, job.paths, lambda reading: tick(source, reading)
+            source,
+            job.settings.people,
+            job.paths,
+            lambda reading: tick(source, reading),
+            job.settings.style,
         )
     except CancelledError:
         return Outcome(job.key)

@@ -29,13 +29,14 @@ from app.batch.here import work_here
 from app.batch.pool import work_in_pool
 from app.pipeline.progress import ProgressDisplay
 from app.sinks.sink import SINKS
+from app.steps.draw import DrawStyle, style_of
 from pose.errors import UsageError
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(PeopleConfig):
+class Config(PeopleConfig, DrawStyle):
     """What to read, and where to write.
 
     Attributes:
@@ -61,7 +62,9 @@ def run(config: Config) -> int:
     """Work on every input; answers 0, or the exit code of the first error."""
     if not config.inputs:
         raise UsageError("expected a video, a picture, a folder or a pattern; see --help")
-    settings = Settings(config, config.formats, config.image_rate, config.overwrite)
+    settings = Settings(
+        config, config.formats, config.image_rate, config.overwrite, style_of(config)
+    )
     settings.check()
     skeleton_of(config)  # what is wrong with a model is told once, not once for each input
     batch = Batch(config.out)

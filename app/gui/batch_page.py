@@ -88,14 +88,19 @@ class BatchPage(Page):
 
     @property
     def settings(self) -> Settings:
-        """How new inputs are worked on: with the networks and limits of the live page."""
+        """How new inputs are worked on: networks, limits, look and privacy are the live page's."""
         controls = self.desk.settings.get(Controls)
         people = replace(
             controls.people,
             min_score=controls.dials.min_score,
             max_people=controls.dials.max_people,
         )
-        return Settings(people, self._settings.formats, overwrite=self._settings.overwrite)
+        return Settings(
+            people,
+            self._settings.formats,
+            overwrite=self._settings.overwrite,
+            style=controls.dials.style,
+        )
 
     # ---- what users do --------------------------------------------------------------------
 

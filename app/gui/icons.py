@@ -36,6 +36,8 @@ SHAPES: dict[str, str] = {
     "help": '<circle cx="12" cy="12" r="9"/>'
     '<path d="M9.5 9.5 A2.6 2.6 0 1 1 12 12.5 V14 M12 17 V17.4"/>',
     "theme": '<circle cx="12" cy="12" r="8"/><path d="M12 4 A8 8 0 0 1 12 20 Z" fill="{ink}"/>',
+    "controls": '<path d="M4 7 H13 M19 7 H20 M4 17 H5 M11 17 H20"/>'
+    '<circle cx="16" cy="7" r="2.6"/><circle cx="8" cy="17" r="2.6"/>',
     "close": '<path d="M6 6 L18 18 M18 6 L6 18"/>',
     "open": '<path d="M7 10 L12 15 L17 10"/>',
     "closed": '<path d="M10 7 L15 12 L10 17"/>',
@@ -74,7 +76,7 @@ class _Drawn(QIconEngine):
         ink = self._colour or QApplication.palette().color(group, QPalette.ButtonText).name()
         if self._colour and mode == QIcon.Disabled:
             ink = QApplication.palette().color(group, QPalette.ButtonText).name()
-        _renderer(self._name, ink).render(painter, QRectF(rect))  # type: ignore[call-overload]
+        _renderer(self._name, ink).render(painter, QRectF(rect))
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         pixmap = QPixmap(size)

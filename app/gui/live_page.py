@@ -32,6 +32,7 @@ from app.gui.shortcuts import Shortcut
 from app.gui.source_picker import SourcePicker, SourceSettings, found_sources
 from app.machine import look
 from app.pipeline.meter import Reading
+from app.sinks.sink import Sink
 from app.sources.listing import Listed
 from app.sources.source import Source, SourceOptions, open_source
 from app.steps.draw import draw
@@ -80,7 +81,7 @@ class LivePage(Page):
         self.recorder = Recorder(
             lambda: self.session.skeleton or COCO_17, self._clean_allowed, parent=self
         )
-        sinks = [self.bridge, self.recorder]
+        sinks: list[Sink] = [self.bridge, self.recorder]
         self.session = Session(sinks, lambda: self._dials, open_source, self)
         self.view = PictureView(parent=self)
         self.record_bar = RecordBar(
@@ -345,7 +346,7 @@ class LivePage(Page):
             "repeat", self.tr("Repeat"), self._bar, self.tr("Play a recording again and again")
         )
         self.controls_button = icon_button(
-            "more", self.tr("Controls"), self._bar, self.tr("Show the controls (H)")
+            "controls", self.tr("Controls"), self._bar, self.tr("Show the controls (H)")
         )
         self.meters_button = icon_button(
             "review", self.tr("Meters"), self._bar, self.tr("Show the meters")

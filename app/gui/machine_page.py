@@ -90,7 +90,7 @@ class MachinePage(Page):
         colours = current_colours()
         self.table.clear()
         for each in self._findings:
-            item = QTreeWidgetItem([each.name, each.detail, each.needs])
+            item = QTreeWidgetItem([each.name, each.detail, "" if each.present else each.needs])
             shape, ink = ("yes", colours.good) if each.present else ("close", colours.faint)
             if each.required and not each.present:
                 shape, ink = "warning", "#e5484d"
@@ -122,6 +122,6 @@ def as_text(findings: Sequence[Finding]) -> str:
     """The findings as lines, for a report."""
     return "\n".join(
         f"{'yes' if each.present else 'no':4}{each.name}: {each.detail}"
-        + (f" (needs {each.needs})" if each.needs else "")
+        + (f" (needs {each.needs})" if each.needs and not each.present else "")
         for each in findings
     )

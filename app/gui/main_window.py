@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from PyQt5.QtCore import QByteArray, QEvent, QSize, Qt, pyqtSignal
 from PyQt5.QtGui import QCloseEvent
@@ -147,9 +148,9 @@ class MainWindow(QMainWindow):
         state = self.windowState()
         self.setWindowState(state | Qt.WindowFullScreen if wanted else state & ~Qt.WindowFullScreen)
 
-    def show_help(self) -> None:
+    def show_help(self, _: bool = False) -> None:
         """The sheet of all keys."""
-        groups = [(self.tr("Everywhere"), self._keys)]
+        groups: list[tuple[str, Sequence[Shortcut]]] = [(self.tr("Everywhere"), self._keys)]
         groups += [
             (self._entries[name].translated(), page.shortcuts())
             for name, page in self._pages.items()
@@ -167,7 +168,7 @@ class MainWindow(QMainWindow):
         for page in self._pages.values():
             page.themed()
 
-    def next_theme(self) -> None:
+    def next_theme(self, _: bool = False) -> None:
         """System, dark, light, and again."""
         now = self._settings.get(WindowSettings).theme
         following = THEMES[(THEMES.index(now) + 1) % len(THEMES)] if now in THEMES else THEMES[0]
@@ -222,7 +223,7 @@ class MainWindow(QMainWindow):
         ):
             button = self._sidebar_button(sidebar, shape, text)
             button.setToolTip(tip)
-            button.clicked.connect(lambda _=False, call=call: call())
+            button.clicked.connect(call)
             column.addWidget(button)
         return sidebar, buttons
 
@@ -238,7 +239,7 @@ class MainWindow(QMainWindow):
 
     def _window_keys(self) -> list[Shortcut]:
         pages = [
-            Shortcut(f"Ctrl+{number}", entry.translated(), lambda name=name: self.open_page(name))
+            Shortcut(f"Ctrl+{number}", entry.translated(), partial(self.open_page, name))
             for number, (name, entry) in enumerate(self._entries.items(), 1)
         ]
         return [

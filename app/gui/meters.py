@@ -174,5 +174,5 @@ def _legend(stage_s: Mapping[str, float], names: list[str]) -> str:
             colour = stage_colour(place).name()
             ms = 1000 * stage_s[name]
             marks.append(f'<span style="color:{colour}">■</span>&nbsp;{name}&nbsp;{ms:.1f}')
-    total = 1000 * sum(stage_s.values())
+    total = 1000 * sum(stage_s.get(name, 0.0) for name in names)
     return f"<b>{total:.1f} ms</b> &nbsp; {' &nbsp; '.join(marks)}" if marks else ""

@@ -239,9 +239,13 @@ class SourcePicker(QWidget):
                     "An address with a password is not remembered.")
         )  # fmt: skip
         dialog.setTextEchoMode(QLineEdit.Normal)
-        dialog.textValueSelected.connect(lambda text: text.strip() and self.choose(text.strip()))
+        dialog.textValueSelected.connect(self._typed)
         dialog.resize(520, dialog.height())
         dialog.open()
+
+    def _typed(self, text: str) -> None:
+        if text.strip():
+            self.choose(text.strip())
 
     def ask_region(self) -> None:
         """Let the user draw a rectangle on the screen."""

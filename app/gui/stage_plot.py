@@ -1,4 +1,7 @@
-"""Milliseconds of each stage, stacked, over the last frames; the measures are the meter's own."""
+"""Milliseconds of each stage, stacked, over the last frames; the measures are the meter's own.
+
+Reading is left out: of a live source it is the wait for the next picture, and nobody's work.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from PyQt5.QtGui import QColor
 from PyQt5.QtWidgets import QVBoxLayout, QWidget
 
 from app.gui.theme import current_colours
+from app.pipeline.pipeline import READ
 from app.steps.palette import PALETTE, shades
 
 FRAMES = 150  # on the plot
@@ -40,6 +44,7 @@ class StagePlot(QWidget):
         self._plot.setAccessibleName(self.accessibleName())
         self._plot.getPlotItem().hideAxis("bottom")
         self._plot.getAxis("left").setWidth(40)
+        self._plot.getPlotItem().setContentsMargins(0, 4, 4, 8)
         self._plot.setXRange(0, FRAMES - 1, padding=0)
         self._curves = [pg.PlotCurveItem() for _ in range(_MOST_STAGES + 1)]
         self._areas = []
@@ -57,7 +62,7 @@ class StagePlot(QWidget):
     def add(self, stage_s: Mapping[str, float]) -> None:
         """One frame's seconds by stage; shown by the next `refresh`."""
         for name in stage_s:
-            if name not in self.names and len(self.names) < _MOST_STAGES:
+            if name != READ and name not in self.names and len(self.names) < _MOST_STAGES:
                 self.names.append(name)
         self._frames.append(stage_s)
         self._dirty = True

@@ -169,6 +169,7 @@ QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-
     background: {c.text}; }}
 QSlider::handle:horizontal:focus {{ background: {c.accent}; }}
 QCheckBox {{ spacing: 6px; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line};
     selection-background-color: {c.accent}; selection-color: {c.on_accent}; outline: 0; }}
 QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}

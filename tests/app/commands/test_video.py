@@ -9,6 +9,7 @@ import pytest
 
 import main
 from app.batch.manifest import NAME
+from app.sources.video_file import VideoFile
 from tests.app import drawn
 
 
@@ -145,3 +146,17 @@ def test_a_stream_has_no_end_and_is_refused(
 
     assert code == 2
     assert "main.py live" in caplog.text and "secret" not in caplog.text
+
+
+def test_privacy_reaches_the_video_that_is_written(tmp_path: Path) -> None:
+    """Skeletons on black: nothing of the picture's bright background is left."""
+    folder, networks = drawn.write_pictures(tmp_path / "walk", 3), drawn.write_networks(tmp_path)
+    means = {}
+    for privacy in ("none", "black"):
+        out = tmp_path / privacy
+        flags = ["--formats", "mp4", "--out", str(out), "--privacy", privacy]
+        assert main.main(["video", str(folder), *flags, *networks]) == 0
+        with VideoFile(next(out.glob("*.mp4"))) as video:
+            means[privacy] = max(float(frame.image.mean()) for frame in video)
+
+    assert means["black"] < 0.4 * means["none"]

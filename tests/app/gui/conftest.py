@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -53,7 +52,6 @@ def no_thread_is_left(qapp: QApplication) -> Iterator[None]:
     for thread in left_behind():
         thread.join(5)
     QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)
-    gc.collect()
     assert [thread.name for thread in threading.enumerate() if thread in left_behind()] == []
 
 

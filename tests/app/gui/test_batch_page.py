@@ -14,10 +14,13 @@ from pytestqt.qtbot import QtBot
 from app.batch.batch import Batch
 from app.batch.entry import Entry, Progress, State
 from app.batch.entry import Settings as HowToWork
+from app.dials import Dials
 from app.gui.batch_model import ROW, Row
 from app.gui.batch_page import BatchPage, BatchPageSettings
 from app.gui.batch_row import BatchRowPainter, clock_text
+from app.gui.presets import Controls
 from app.gui.settings import Settings
+from app.steps.draw import DrawStyle
 from tests.app import drawn
 from tests.app.gui.told import Told
 
@@ -152,11 +155,18 @@ def test_pause_cancel_and_a_restart(
     assert states(again) == ["cancelled"]
 
 
-def test_the_live_page_s_networks_and_limits_are_used(page: BatchPage, told: Told) -> None:
-    people = page.settings.people
+def test_networks_limits_and_privacy_are_those_of_the_live_page(
+    page: BatchPage, told: Told
+) -> None:
+    controls = told.desk.settings.get(Controls)
+    style = DrawStyle(privacy="black")
+    told.desk.settings.put(replace(controls, dials=Dials(min_score=0.5, style=style)))
 
-    assert people.person.endswith(".fake")
-    assert page.settings.formats == ("jsonl",)
+    settings = page.settings
+
+    assert str(settings.people.person).endswith(".fake")
+    assert (settings.people.min_score, settings.style) == (0.5, style)
+    assert settings.formats == ("jsonl",)
 
 
 def test_a_folder_with_a_broken_manifest_is_one_line(

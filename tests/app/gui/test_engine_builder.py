@@ -51,13 +51,12 @@ def test_a_build_can_be_cancelled_and_dies_with_its_window(qtbot: QtBot) -> None
     for end in (EngineBuilder.start, EngineBuilder.close):
         dialog = builder(qtbot, endless)
         dialog.start()
-        qtbot.waitUntil(lambda d=dialog: "on" in d.log.toPlainText(), timeout=WITHIN_MS)
+        process, log = dialog.process, dialog.log
+        qtbot.waitUntil(lambda: "on" in log.toPlainText(), timeout=WITHIN_MS)  # noqa: B023
 
         end(dialog)
 
-        qtbot.waitUntil(
-            lambda d=dialog: d.process.state() == d.process.NotRunning, timeout=WITHIN_MS
-        )
+        qtbot.waitUntil(lambda: process.state() == process.NotRunning, timeout=WITHIN_MS)  # noqa: B023
 
 
 def test_what_cannot_be_started_is_told(qtbot: QtBot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -29,6 +30,10 @@ def running(live: LivePage, script: Scripted, qtbot: QtBot, frames: int = 2) -> 
     script.give(frames)
     qtbot.waitUntil(lambda: live.view.scene is not None, timeout=WITHIN_MS)
     qtbot.waitUntil(lambda: live.session.state is State.RUNNING, timeout=WITHIN_MS)
+
+
+def ticked(ticks: list[float], wanted: int) -> bool:
+    return len(ticks) >= wanted
 
 
 def next_scene(live: LivePage, script: Scripted, qtbot: QtBot) -> np.ndarray:
@@ -207,9 +212,8 @@ def test_meters_show_what_the_meter_measured(
     reading = ended.args[0]
 
     plotted = live.meters.plot.mean_ms()
-    assert list(plotted) == list(reading.stage_s) == [
-        "read", "detect", "estimate", "track", "smooth", "draw",
-    ] or list(reading.stage_s)[-1] == "write"  # fmt: skip
+    assert list(plotted) == ["detect", "estimate", "track", "smooth", "draw"]
+    assert set(reading.stage_s) == {*plotted, "read", "write"}
     for name, ms in plotted.items():
         assert ms == pytest.approx(1000 * reading.stage_s[name], rel=0.35, abs=0.3), name
     assert live.meters.latencies_s and min(live.meters.latencies_s) >= 0
@@ -247,8 +251,8 @@ def test_nothing_blocks_the_gui_thread(live: LivePage, script: Scripted, qtbot: 
         watch.start()
         call()
         slow.append(watch.elapsed())
-        seen = len(ticks)
-        qtbot.waitUntil(lambda seen=seen: len(ticks) > seen + 2, timeout=WITHIN_MS)
+        wanted = len(ticks) + 3
+        qtbot.waitUntil(partial(ticked, ticks, wanted), timeout=WITHIN_MS)
 
     assert max(slow) < 1000, slow  # a join would have waited for the source, which never comes
     watchdog.stop()

@@ -36,7 +36,7 @@ def test_it_runs_and_stops(
     session: Session, script: Scripted, networks: PeopleConfig, qtbot: QtBot
 ) -> None:
     session.start(Request("0", networks))
-    assert session.state is State.OPENING
+    assert session.state.value == "opening"
     script.give(3)
     until(qtbot, session, State.RUNNING)
 

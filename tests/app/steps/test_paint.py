@@ -9,7 +9,7 @@ from app.steps.draw import DrawStyle, draw
 from app.steps.paint import Painter, Trails
 from app.steps.palette import confidence_colour
 from pose.skeleton import COCO_17, SKELETONS
-from pose.types import ByteArray, Frame, Poses, Tracks
+from pose.types import Boxes, ByteArray, Frame, Poses, Tracks
 from tests.app.steps.test_draw import grey, standing
 
 TRAIL = DrawStyle(trail_s=1.0, show_skeletons=False, show_ids=False)
@@ -110,7 +110,7 @@ def test_a_score_beside_an_id_is_the_detectors() -> None:
     people = standing((100, 60, 180, 220))
     poses = people.poses
     unsure = Poses(
-        poses.keypoints, poses.scores, type(poses.boxes)(poses.boxes.xyxy, np.float32([0.4]))
+        poses.keypoints, poses.scores, Boxes(poses.boxes.xyxy, np.array([0.4], np.float32))
     )
     style = DrawStyle(show_scores=True)
 
