@@ -61,7 +61,9 @@ class Config(PeopleConfig, DrawStyle):
 def run(config: Config) -> int:
     """Work on every input; answers 0, or the exit code of the first error."""
     if not config.inputs:
-        raise UsageError("expected a video, a picture, a folder or a pattern; see --help")
+        raise UsageError(
+            "expected a video, a picture, a folder or a pattern, before the flags; see --help"
+        )
     settings = Settings(
         config, config.formats, config.image_rate, config.overwrite, style_of(config)
     )
