@@ -49,7 +49,7 @@ def show_review(page: ReviewPage) -> Ready:
     result = Path(folder.name) / "demo.jsonl"
     page.desk.offload.run(
         "make results",
-        lambda: annotate(open_source(str(CLIP)), PeopleConfig(), [result]),
+        lambda: annotate(open_source(str(CLIP)), PeopleConfig(detect_every=3), [result]),
         lambda _: page.open(result),
         owner=page,
     )

@@ -155,9 +155,7 @@ def test_pause_cancel_and_a_restart(
     assert states(again) == ["cancelled"]
 
 
-def test_networks_limits_and_privacy_are_those_of_the_live_page(
-    page: BatchPage, told: Told
-) -> None:
+def test_networks_limits_and_privacy_are_the_live_page_s(page: BatchPage, told: Told) -> None:
     controls = told.desk.settings.get(Controls)
     style = DrawStyle(privacy="black")
     told.desk.settings.put(replace(controls, dials=Dials(min_score=0.5, style=style)))
