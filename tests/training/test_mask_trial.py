@@ -41,6 +41,12 @@ def test_only_visible_joints_of_people_with_a_torso_count() -> None:
     np.testing.assert_allclose(parts, [16 / 17, 2 / 3, np.nan, np.nan])
 
 
+def test_crops_are_counted_by_person() -> None:
+    crops = np.array([1, 0.5, np.nan, 0, *[np.nan] * 4, 1, 1, 1, 1])
+
+    np.testing.assert_allclose(mask_trial.per_person(crops), [0.5, np.nan, 1])
+
+
 def test_a_difference_is_paired_and_its_interval_holds_it(rng: np.random.Generator) -> None:
     """People differ much more than the arms do: only pairing shows so small a gain."""
     hits = rng.uniform(0.2, 0.9, 300)
