@@ -46,7 +46,8 @@ class OscSender:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._datagrams.send(bundle([message("/pose/gone", i) for i in sorted(self._present)]))
+        if self._present:
+            self._datagrams.send(bundle([message("/pose/gone", i) for i in sorted(self._present)]))
         self._datagrams.__exit__(kind, error, trace)
 
     def __call__(self, scene: Scene) -> None:
