@@ -42,7 +42,7 @@ CARD = ModelCard(
         "Quality focal loss on centre scores, generalised IoU on boxes, RTMDet's soft assignment; "
         "AdamW, everything unfrozen, trunk at a quarter of the head's rate, EMA; zoom, stretch, "
         "mosaic, pasted people, colour, blur, noise, JPEG; 60 % of every batch labelled by hand; "
-        "what ships is the best on held-in photographs, after 300 of the 600 steps"
+        "what ships is the best of its checkpoints on held-in photographs"
     ),
     command="main.py train --recipe person-320 --data ../shared/data",
 )
