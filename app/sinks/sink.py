@@ -37,7 +37,7 @@ class Sink(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def __call__(self, scene: Scene) -> None:
+    def __call__(self, scene: Scene, /) -> None:
         """Add one scene; scenes come in the order of their frames."""
         ...
 
