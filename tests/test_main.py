@@ -202,7 +202,7 @@ def test_a_missing_package_names_its_extra(
     ("arguments", "code", "complaint"),
     [
         (["vidoe"], 2, "perhaps video"),
-        (["zzz"], 2, "expected a command of demo, video"),
+        (["zzz"], 2, "expected a command of gui, demo"),
         (["video", "x.mp4", "--outt", "o"], 2, "--outt"),
         (["video", "missing.mp4"], 65, "missing.mp4"),
         (["video", "text.mp4"], 65, "text.mp4"),
