@@ -25,7 +25,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from engines import cuda_device, cuda_driver, cuda_kernels, tensorrt_library
+from engines import cuda_driver, cuda_kernels, tensorrt_library
 from engines.cuda_kernels import FOLDER
 from engines.engine_cache import cache_folder
 from engines.engine_file import BuiltFor, shape_text, write_engine
@@ -91,7 +91,7 @@ def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeGpu:
     gpu = FakeGpu()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(cuda_driver, "LIBRARY", str(library()))
-    monkeypatch.setattr(cuda_device.importlib.util, "find_spec", lambda name: None)  # no PyCUDA
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # no PyCUDA
     monkeypatch.setitem(sys.modules, "tensorrt", gpu.trt.module)
     monkeypatch.setattr(tensorrt_library, "_loggers", {})
     monkeypatch.setattr(tensorrt_library, "installed", lambda backend: backend == "tensorrt")

@@ -33,7 +33,7 @@ def plan(gpu: FakeGpu, onnx: Path) -> Path:
 
 def test_a_plan_for_this_gpu_is_taken(plan: Path, onnx: Path) -> None:
     for engine in ("auto", "tensorrt"):
-        choice = choose(onnx, engine)  # type: ignore[arg-type]
+        choice = choose(onnx, engine)
         assert (choice.path, choice.reason) == (plan, "tensorrt, from its plan in the cache")
 
 
@@ -72,7 +72,7 @@ def test_what_is_missing_is_said_and_only_auto_does_without(
         def broken(name: str) -> None:
             raise ImportError("libnvonnxparser.so.10: cannot open shared object file")
 
-        monkeypatch.setattr(tensorrt_library.importlib, "import_module", broken)
+        monkeypatch.setattr("importlib.import_module", broken)
 
     choice = choose(onnx, "auto")
 

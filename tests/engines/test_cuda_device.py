@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines import cuda_device, cuda_driver
+from engines import cuda_driver
 from engines.cuda_device import CudaDevice, PyCudaDevice, find_gpu, open_device
 from engines.cuda_driver import Gpu, probe
 from engines.driver_device import DriverDevice
@@ -70,7 +70,7 @@ def test_pycuda_is_taken_where_it_is_installed(
     assert isinstance(open_device(0), DriverDevice)
     with pytest.raises(EngineError, match="PyCUDA is not installed"):
         open_device(0, through="pycuda")
-    monkeypatch.setattr(cuda_device.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert isinstance(open_device(0), PyCudaDevice)
     assert isinstance(open_device(0, through="driver"), DriverDevice)
     with pytest.raises(UsageError, match="got 'magic'"):
@@ -201,9 +201,7 @@ def test_pycudas_primary_context_is_retained_once_per_process(pycuda: FakePyCuda
 
 def test_pycudas_errors_become_ours(pycuda: FakePyCuda) -> None:
     with PyCudaDevice(GPU) as device:
-        with pytest.raises(
-            EngineError, match=r"loading the kernel k: .*image is invalid"
-        ):
+        with pytest.raises(EngineError, match=r"loading the kernel k: .*image is invalid"):
             device.load(b"bad", "k")
         pycuda.full = True
         with pytest.raises(MemoryError, match=r"no 99 bytes of GPU memory: .*out of memory"):
@@ -218,7 +216,7 @@ def test_pycuda_that_does_not_load_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     def broken(name: str) -> None:
         raise ImportError("libcurand.so.10: cannot open shared object file")
 
-    monkeypatch.setattr(cuda_device.importlib, "import_module", broken)
+    monkeypatch.setattr("importlib.import_module", broken)
     with pytest.raises(EngineError, match=r"PyCUDA does not load here: libcurand"):
         PyCudaDevice(GPU).__enter__()
 

@@ -134,6 +134,6 @@ def test_a_library_that_is_no_compiler_is_passed_over(
     wrong = tmp_path / "libnvrtc.so.13"
     wrong.write_bytes(b"not a library")
     monkeypatch.setattr(cuda_kernels, "_nvrtc_libraries", lambda: iter([str(wrong)]))
-    monkeypatch.setattr(cuda_kernels.shutil, "which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
 
     assert list(compilers()) == []

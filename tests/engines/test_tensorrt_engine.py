@@ -8,11 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from engines import tensorrt_engine, tensorrt_session
+from engines import tensorrt_session
 from engines.engine import open_engine
 from engines.tensorrt_engine import TensorRtEngine
 from pose.errors import EngineError, ModelFileError
@@ -35,7 +36,7 @@ def file(gpu: FakeGpu, tmp_path: Path) -> Path:
     return write_fake_engine(cached("toy.engine"), write_mean_network(tmp_path / "toy.onnx"))
 
 
-def in_a_thread(work: Callable[[], None]) -> None:
+def in_a_thread(work: Callable[[], object]) -> None:
     """Run to the end in another thread; what it raises is raised here."""
     errors: list[BaseException] = []
 
@@ -90,7 +91,7 @@ def test_everything_happens_in_the_thread_that_entered(gpu: FakeGpu, file: Path)
 def test_use_in_another_thread_is_refused(gpu: FakeGpu, file: Path) -> None:
     with TensorRtEngine(file) as engine:
         with pytest.raises(RuntimeError, match="entered in one thread and used in another"):
-            in_a_thread(lambda: engine.infer(pictures(1)) and None)
+            in_a_thread(lambda: engine.infer(pictures(1)))
         assert engine.infer(pictures(1))
 
 
@@ -250,7 +251,7 @@ def test_a_plan_that_tensorrt_refuses_names_the_line_that_rebuilds_it(
     ],
 )
 def test_a_foreign_plan_never_reaches_tensorrt(
-    gpu: FakeGpu, tmp_path: Path, built_for: dict[str, str], says: str
+    gpu: FakeGpu, tmp_path: Path, built_for: dict[str, Any], says: str
 ) -> None:
     onnx = write_mean_network(tmp_path / "toy.onnx")
     foreign = write_fake_engine(cached("foreign.engine"), onnx, **built_for)
@@ -289,7 +290,7 @@ def test_without_a_driver_tensorrt_is_not_touched(
 ) -> None:
     """It would end the process."""
     monkeypatch.setattr("engines.cuda_driver.LIBRARY", "libno-such-driver.so")
-    monkeypatch.setattr(tensorrt_engine.tensorrt_library.importlib, "import_module", pytest.fail)
+    monkeypatch.setattr("importlib.import_module", pytest.fail)
     with pytest.raises(EngineError, match="TensorRT needs a GPU: no driver"):
         TensorRtEngine(file).__enter__()
 
