@@ -3,11 +3,11 @@
 TensorRT 11 knows INT8 only so. What TensorRT wants of it (NVIDIA, "Working with quantized types"):
 symmetric ranges, weights per channel, biases left alone. Convolutions and products are quantised,
 except the first, which sees pictures, the last, which say where things are, and thin ones, where
-INT8 loses most and wins least. Measured on a Lite-HRNet of 298 convolutions (16 pictures of the demo
-clip, calibrated on 16 of LSP): keypoints moved by 3.6 pixels in the median with all convolutions in
-INT8, by 1.3 without depthwise ones, by 0.9 with ranges that forget outliers besides, and by 0.8
-without those below 32 channels instead. Both are done here. The result runs on ONNX Runtime too, so
-what it costs is known before any GPU is asked.
+INT8 loses most and wins least. Measured on a Lite-HRNet of 298 convolutions (16 pictures of the
+demo clip, calibrated on 16 of LSP): keypoints moved by 3.6 pixels in the median with all
+convolutions in INT8, by 1.3 without depthwise ones, by 0.9 with ranges that forget outliers
+besides, and by 0.8 without those below 32 channels instead. Both are done here. The result runs on
+ONNX Runtime too, so what it costs is known before any GPU is asked.
 """
 
 from __future__ import annotations

@@ -7,16 +7,22 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import main
+from build_engine.compare import Parity
+from build_engine.make_engine import Request
+from build_engine.tensorrt_features import PRECISIONS
 from engines.cuda_driver import Driver, Gpu, probe
 from evaluation import gpu, gpu_speed
+from evaluation.gpu_report import BEGIN, END
 from evaluation.gpu_speed import Timing, on_onnxruntime, on_torch, peak_operations, timed
 from model_zoo.zoo import model_path
-from pose.errors import EngineError, UnavailableError, UsageError
+from pose.errors import EngineError, ModelFileError, UnavailableError, UsageError
+from tests.build_engine.toy_pose import write_toy
 
 ROOT = Path(main.__file__).parent
 without_gpu = pytest.mark.skipif(probe().present, reason="there is a GPU here")
@@ -155,3 +161,45 @@ def test_rivals_that_are_not_here_say_so() -> None:
         list(on_onnxruntime("pose", model_path("pose"), (1,), 0.1))
     with pytest.raises(RuntimeError, match="has no CUDA"):
         list(on_torch("cpn-50", None, (192, 256), (1,), 0.1))
+
+
+def test_a_whole_run_writes_its_page_and_fails_if_an_engine_drifts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a FAKE GPU with FAKE engines and times: what is asked for, and where it is written."""
+    pytest.importorskip("torch", reason="needs pip install -e '.[train]'")
+    asked: list[tuple[str, str, bool]] = []
+
+    def make(request: Request, watch: object) -> object:
+        asked.append((request.onnx, request.precision, request.refuse_drift))
+        if (request.onnx, request.precision) == ("person", "int8"):
+            raise ModelFileError("it drifted")
+        parity = Parity(8, 1e-3, 1.0, 0.9999, 0.01, True)
+        return SimpleNamespace(path=Path(f"{request.precision}.engine"), engine=parity)
+
+    def on_tensorrt(network: str, path: Path, batches: tuple[int, ...], _: float) -> list[Timing]:
+        return [Timing(network, "TensorRT", path.stem, size, True, 1, 2) for size in batches]
+
+    monkeypatch.setattr(gpu, "available", lambda: Driver("", "13.0", (H100,), "580.1"))
+    monkeypatch.setattr(gpu, "make_engine", make)
+    monkeypatch.setattr(gpu_speed, "on_tensorrt", on_tensorrt)
+    monkeypatch.setattr(gpu_speed, "on_onnxruntime", lambda *_: iter(()))
+    monkeypatch.setattr(gpu_speed, "peak_operations", lambda *_: 1e15)
+    cpn = write_toy(tmp_path / "cpn.onnx")
+    page = tmp_path / "gpu.md"
+    page.write_text(f"{BEGIN}\n{END}\n", "utf-8")
+
+    config = gpu.Config(cpn, tmp_path / "work", tests=False, page=page)
+    code = gpu.run(config)
+
+    assert code == 70
+    names = [(name, precision) for name in ("person", "pose", str(cpn)) for precision in PRECISIONS]
+    assert [each[:2] for each in asked] == names
+    assert all(refuses for _, _, refuses in asked), "trained weights may not drift"
+    text = page.read_text("utf-8")
+    assert capsys.readouterr().out.strip() in text
+    assert "REFUSED: it drifted" in text
+    assert "| cpn-50 | TensorRT | fp16 | yes | 64 | 1.000 | 2.000 | 64,000 | – |" in text
+    assert "85%" in text  # 64,000 crops/s of 6.66 G multiply-adds, counted as two, of 1e15
+    assert "- torch of CPN-50: an ONNX file was given; give weights" in text
+    assert "CPN-50 has the weights of cpn.onnx" in text
