@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from app.assemble import PeopleConfig
 from app.batch.annotate import annotate
 from app.batch.entry import State
+from app.batch.work import CancelledError
 from app.commands.demo import CLIP
+from app.pipeline.meter import Reading
 from app.sources.source import open_source
 
 if TYPE_CHECKING:
@@ -47,9 +49,14 @@ def show_review(page: ReviewPage) -> Ready:
     folder = tempfile.TemporaryDirectory(prefix="pose-review-", ignore_cleanup_errors=True)
     page.destroyed.connect(lambda: folder.cleanup())
     result = Path(folder.name) / "demo.jsonl"
+
+    def tick(reading: Reading) -> None:
+        if page.closing:
+            raise CancelledError
+
     page.desk.offload.run(
         "make results",
-        lambda: annotate(open_source(str(CLIP)), PeopleConfig(detect_every=3), [result]),
+        lambda: annotate(open_source(str(CLIP)), PeopleConfig(detect_every=3), [result], tick),
         lambda _: page.open(result),
         owner=page,
     )

@@ -64,6 +64,7 @@ class ReviewPage(Page):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        self.closing = False
         self._settings = desk.settings.get(ReviewSettings)
         self._reviewed: Reviewed | None = None
         self._ids: list[int] = []
@@ -207,6 +208,7 @@ class ReviewPage(Page):
         self.pause()
 
     def close_down(self) -> None:
+        self.closing = True
         self.pause()
 
     def themed(self) -> None:
@@ -295,7 +297,7 @@ class ReviewPage(Page):
         measures.addWidget(self.choice)
         measures.addWidget(self.now_label, 1)
         measures.addWidget(self.time_label)
-        below = QWidget(self)
+        below = self._below = QWidget(self)
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 6, 0, 0)
         column.setSpacing(6)
@@ -368,7 +370,7 @@ class ReviewPage(Page):
         self.plot.show_result(tracked)
         for widget in (self.film_button, self.export_button, self.slider, self.play_button):
             widget.setEnabled(reviewed is not None)
-        self.everybody_button.setEnabled(reviewed is not None)
+        self._below.setVisible(reviewed is not None)  # nothing to scrub through
         self._shown_at = None
         if reviewed is None:
             self.view.clear()
