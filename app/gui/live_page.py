@@ -317,7 +317,9 @@ class LivePage(Page):
             return
         if known.text:
             self.picker.restore(known)
-        elif not self.picker.has_camera:
+        elif self.picker.first_camera:
+            self.picker.choose(self.picker.first_camera, tell=False)
+        else:
             self.picker.choose(str(CLIP), tell=False)
             self.desk.offload.run("look around", first_words, self._welcome, owner=self)
         if not self._settings.welcomed:

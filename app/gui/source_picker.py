@@ -159,9 +159,10 @@ class SourcePicker(QWidget):
         self._seen([])
 
     @property
-    def has_camera(self) -> bool:
-        """Whether a camera was found."""
-        return any(not each.text.startswith("screen:") for each in self._found)
+    def first_camera(self) -> str:
+        """The first camera that was found; empty without one."""
+        cameras = (each.text for each in self._found if not each.text.startswith("screen:"))
+        return next(cameras, "")
 
     # ---- inside ---------------------------------------------------------------------------
 

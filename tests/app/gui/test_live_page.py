@@ -11,6 +11,7 @@ import pytest
 from PyQt5.QtCore import QElapsedTimer, Qt, QTimer
 from pytestqt.qtbot import QtBot
 
+from app.commands.demo import CLIP
 from app.gui.live_page import LivePage, first_words
 from app.gui.main_window import MainWindow
 from app.gui.page import Desk
@@ -18,11 +19,13 @@ from app.gui.presets import BUILT_IN, DEFAULT, Controls, Presets
 from app.gui.session import State
 from app.gui.settings import Settings
 from app.gui.source_picker import SourceSettings
+from app.sources.listing import Listed
 from app.sources.live import LinkState
 from pose.errors import UnavailableError
 from tests.app.gui.scripted import Scripted
 
 WITHIN_MS = 20_000
+LOOKED = LivePage._looked
 
 
 def running(live: LivePage, script: Scripted, qtbot: QtBot, frames: int = 2) -> None:
@@ -273,3 +276,40 @@ def test_an_address_with_a_password_is_neither_shown_nor_kept(live: LivePage) ->
     shown = [live.picker.box.itemText(i) for i in range(live.picker.box.count())]
     assert not any("hunter2" in text for text in shown)
     assert "hunter2" not in str(live.picker.settings)
+
+
+@pytest.mark.parametrize(
+    ("found", "plays"),
+    [
+        ([], str(CLIP)),
+        ([Listed("screen://", "Screen")], str(CLIP)),
+        ([Listed("/dev/video0", "Desk camera")], "/dev/video0"),
+    ],
+    ids=["nothing", "a screen", "a camera"],
+)
+def test_a_first_run_plays_what_is_at_hand(
+    desk: Desk,
+    script: Scripted,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+    found: list[Listed],
+    plays: str,
+) -> None:
+    """Without a camera the clip that ships, and a line that says so; the next run waits."""
+    monkeypatch.setattr(LivePage, "_looked", LOOKED)
+    bar = desk.tell.__self__.notices  # type: ignore[attr-defined]
+    for run in (1, 2):
+        page = LivePage(desk, lambda: found, lambda text, options: script.opened(text))
+        with qtbot.waitSignal(page.picker.looked, timeout=WITHIN_MS):
+            pass
+        if run == 1:
+            script.give(1)
+            qtbot.waitUntil(lambda: script.opens == [plays], timeout=WITHIN_MS)
+            if plays == str(CLIP):
+                qtbot.waitUntil(lambda: bar.notice is not None, timeout=WITHIN_MS)
+                assert "clip that ships" in bar.notice.text and "Cameras" in bar.notice.details
+        page.close_down()
+        assert page.closed(10)
+        page.deleteLater()
+
+    assert script.opens == [plays]

@@ -29,11 +29,11 @@ def test_the_clip_is_there_before_anything_was_found(desk: Desk, qtbot: QtBot) -
     picker = SourcePicker(desk.offload, list)
     qtbot.addWidget(picker)
 
-    assert picker.text == str(CLIP) and not picker.has_camera
+    assert picker.text == str(CLIP) and not picker.first_camera
 
 
 def test_a_camera_is_chosen_by_name_and_mode(picker: SourcePicker) -> None:
-    assert picker.box.findText("Desk camera") >= 0 and picker.has_camera
+    assert picker.box.findText("Desk camera") >= 0 and picker.first_camera == "/dev/video0"
 
     picker.choose("/dev/video0", tell=False)
     picker.modes.setCurrentIndex(1)
