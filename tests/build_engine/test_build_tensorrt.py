@@ -79,6 +79,7 @@ def test_batches_out_of_order_are_refused(batch: tuple[int, int, int]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # seconds on a quiet machine, minutes on a busy one
 @pytest.mark.parametrize("name", ["person", "pose"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_the_models_that_ship_are_built(rtx: Any, name: str, precision: Precision) -> None:
@@ -100,6 +101,29 @@ def test_the_models_that_ship_are_built(rtx: Any, name: str, precision: Precisio
     assert plan[:4] == b"vtrt"
     assert len(plan) > 1_000_000
     assert seen and all(0 <= done <= total for _, done, total in seen)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_cpn_50_is_built_in_both_precisions(rtx: Any, tmp_path: Path) -> None:
+    """With random weights: what the builder does does not depend on them."""
+    torch = pytest.importorskip("torch", reason="needs pip install -e '.[train]'")
+    from build_engine.export_onnx import export
+    from network.cpn import Cpn
+    from training.cpn_recipe import CARD as CPN_CARD
+
+    torch.manual_seed(0)
+    file = export(Cpn().eval(), CPN_CARD, tmp_path / "cpn.onnx").path
+    shapes = profile(CPN_CARD, (1, 4, 16))
+    assert shapes == ((1, 3, 256, 192), (4, 3, 256, 192), (16, 3, 256, 192))
+    options = replace(OPTIONS, workspace_mib=4096, level=0)
+
+    full = len(build_plan(rtx, file.read_bytes(), shapes, way(rtx, "fp32"), options))
+    content = to_fp16(onnx.load(file), CPN_CARD).SerializeToString()
+    half = len(build_plan(rtx, content, shapes, way(rtx, "fp16"), options))
+
+    assert full > 27e6 * 4 * 0.95  # its 27 million weights are in the plan
+    assert 27e6 * 2 * 0.95 < half < 0.6 * full
 
 
 @pytest.mark.parametrize(
