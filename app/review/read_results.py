@@ -23,6 +23,8 @@ from pose.skeleton import SKELETONS, Skeleton, skeleton_named
 _log = logging.getLogger(__name__)
 
 _USUAL_FPS = 25.0  # COCO results know no time
+# What comes up where a file of another kind is taken for a result.
+_MISREAD = (ValueError, KeyError, TypeError, IndexError, AttributeError, csv.Error)
 _NO_BOX = np.full(4, np.nan)
 
 
@@ -47,7 +49,7 @@ def read_results(path: Path, fps: float | None = None) -> Tracked:
         raise InputError(f"{path}: cannot be read: {error}; check the path") from error
     try:
         return read(text, path, fps or _USUAL_FPS)
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, ModelFileError) as error:
+    except (*_MISREAD, ModelFileError) as error:
         raise InputError(
             f"{path}: expected keypoints as this program writes them (docs/outputs.md), got "
             f"something else ({type(error).__name__}: {error})"
