@@ -59,6 +59,7 @@ WITHOUT_ARGUMENTS = "gui"
 # package that a command may lack -> extra that installs it
 EXTRAS = {
     "PyQt5": "gui",
+    "mss": "gui",
     "pyqtgraph": "gui",
     "faster_coco_eval": "evaluate",
     "onnx": "train",

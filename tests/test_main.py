@@ -80,7 +80,8 @@ def test_every_flag_has_help_and_shows_its_default(
 
     said = re.sub("[╭╮╰╯│─]", " ", capsys.readouterr().out)
     _, _, flags = said.partition("show this help message and exit")
-    entries = re.split(r"\n +(?=--\w)", flags)[1:]  # each: `--flag, --no-flag KIND   help (default)`
+    # each: `--flag, --no-flag KIND   help (default)`
+    entries = re.split(r"\n +(?=--\w)", flags)[1:]
     assert len(entries) == flags_of(module.Config)
     for entry in entries:
         flag, words = re.split(r"\s{2,}", entry.strip(), maxsplit=1)

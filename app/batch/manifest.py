@@ -13,7 +13,7 @@ from typing import Any
 
 from app.batch.entry import Entry, Settings, State
 from app.sinks.part_file import publish, start
-from pose.errors import InputError
+from pose.errors import InputError, OutputError
 
 NAME = ".batch.manifest"  # no input's results can be called so: they have other suffixes
 _VERSION = 1
@@ -33,8 +33,11 @@ def read_manifest(out: Path) -> list[Entry]:
 
     Raises:
         InputError: There is one that cannot be understood.
+        OutputError: The folder is no folder.
     """
     path = out / NAME
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"expected a folder for the results at {out}, found a file")
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:

@@ -1,17 +1,18 @@
 """The screen, or a part of it, as a live source: `screen://` or `screen://1280x720+100+50`.
 
-Through FFmpeg's x11grab, so on X11 only; under Wayland no program may look at the screen this way.
+Through mss: X11, Windows, macOS; under Wayland no program may look at the screen this way. FFmpeg's
+x11grab, in PyAV's wheel, crashes where OpenCV's wheel was loaded before: both bring an X library.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import av
 import numpy as np
 
 from app.sources.live import Live, Watchdog
@@ -84,30 +85,49 @@ class _Screen:
     """An open grab."""
 
     def __init__(self, region: Region | None) -> None:
-        display = os.environ.get("DISPLAY")
-        if not display:
+        if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
             raise UnavailableError("the screen: expected an X display, DISPLAY is not set")
-        options = {"framerate": str(_FPS), "draw_mouse": "0"}
-        url = display
-        if region is not None:
-            url += f"+{region.x},{region.y}"
-            options["video_size"] = f"{region.width}x{region.height}"
+        import mss  # here, because only the extra `gui` installs it
+        from mss.exception import ScreenShotError
+
         try:
-            self._container = av.open(url, format="x11grab", options=options)
-        except (av.FFmpegError, ValueError, OSError) as error:
+            self._grabber = mss.MSS()
+            whole = self._grabber.monitors[0]
+            if region is not None and not _lies_on(region, whole):
+                raise UnavailableError(
+                    f"the screen cannot be grabbed: expected a region of {whole['width']}x"
+                    f"{whole['height']}+{whole['left']}+{whole['top']}, got {region.text}"
+                )
+        except (ScreenShotError, OSError) as error:
             raise UnavailableError(
-                f"the screen {display} cannot be grabbed: {error}; "
-                "x11grab needs X11 and a region that lies on the screen"
+                f"the screen {os.environ.get('DISPLAY', '')} cannot be grabbed: {error}"
             ) from error
-        self._frames = self._container.decode(video=0)
+        self._place = dict(whole)
+        if region is not None:
+            self._place = {
+                "left": region.x,
+                "top": region.y,
+                "width": region.width,
+                "height": region.height,
+            }
+        self._next_s = time.monotonic()
 
     @property
     def fps(self) -> float | None:
         return float(_FPS)
 
     def read(self) -> ByteArray | None:
-        image = next(self._frames).to_ndarray(format="bgr24")
-        return np.asarray(image, np.uint8)
+        time.sleep(max(0.0, self._next_s - time.monotonic()))
+        self._next_s = max(self._next_s + 1 / _FPS, time.monotonic())
+        shot = self._grabber.grab(self._place)
+        bgra = np.frombuffer(shot.bgra, np.uint8).reshape(shot.height, shot.width, 4)
+        return np.ascontiguousarray(bgra[..., :3])
 
     def release(self) -> None:
-        self._container.close()
+        self._grabber.close()
+
+
+def _lies_on(region: Region, whole: Mapping[str, int]) -> bool:
+    right, bottom = whole["left"] + whole["width"], whole["top"] + whole["height"]
+    across = whole["left"] <= region.x and region.x + region.width <= right
+    return across and whole["top"] <= region.y and region.y + region.height <= bottom

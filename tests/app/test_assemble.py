@@ -66,9 +66,7 @@ def test_drawn_people_are_found_where_they_are(tmp_path: Path, detect_every: int
 @pytest.mark.parametrize("detect_every", [1, 2])
 def test_several_networks_find_people_together(tmp_path: Path, detect_every: int) -> None:
     _, person, _, pose = drawn.write_networks(tmp_path, colours=True)
-    config = PeopleConfig(
-        person=person, pose=(pose, pose), smooth=False, detect_every=detect_every
-    )
+    config = PeopleConfig(person=person, pose=(pose, pose), smooth=False, detect_every=detect_every)
     sink = Collector()
 
     assemble(open_source(str(drawn.write_pictures(tmp_path / "walk", 3))), config, [sink]).run()

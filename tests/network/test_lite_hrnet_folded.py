@@ -47,7 +47,9 @@ def test_the_network_that_was_folded_stays_as_it_was() -> None:
 
 def test_an_exported_lite_cpn_is_folded_and_answers_the_same(rng: np.random.Generator) -> None:
     network = LiteCpn().eval()
-    nn.init.ones_(network.refine_net.predict[1].weight)
+    *_, last_norm = network.refine_net.predict.children()
+    assert isinstance(last_norm, nn.BatchNorm2d)
+    nn.init.ones_(last_norm.weight)
     image = _image(rng)
     deployed = network.export()
 

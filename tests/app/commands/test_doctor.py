@@ -13,7 +13,7 @@ import main
 from app import machine, machine_gpu
 from app.commands import doctor
 from app.machine import Finding
-from engines import cuda_driver
+from engines import cuda_driver, cuda_kernels
 from engines.cuda_kernels import Nvrtc
 from engines.engine_cache import cached_engine
 from engines.engine_file import Here
@@ -159,7 +159,7 @@ def test_the_gpu_is_asked_through_its_driver(
 
     monkeypatch.setattr("ctypes.CDLL", load)
     monkeypatch.setattr(cuda_driver, "_own_version", lambda: "1.2.3")
-    monkeypatch.setattr(machine_gpu.cuda_kernels, "compilers", lambda: iter([]))
+    monkeypatch.setattr(cuda_kernels, "compilers", lambda: iter([]))
 
     (gpu,) = (each for each in machine.look() if each.name == "NVIDIA GPU")
 
@@ -205,7 +205,7 @@ def test_a_compiler_must_be_no_newer_than_the_driver(
 ) -> None:
     install(monkeypatch, tmp_path)
     found = [Nvrtc("", version, None) for version in versions]
-    monkeypatch.setattr(machine_gpu.cuda_kernels, "compilers", lambda: iter(found))
+    monkeypatch.setattr(cuda_kernels, "compilers", lambda: iter(found))
 
     (compiler,) = (each for each in machine.look() if each.name == "Compiler for the GPU")
 
