@@ -27,6 +27,7 @@ from app.steps.paint import Painter
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
 from engines.choose import EngineName, choose
+from engines.cuda_driver import probe
 from engines.engine import Engine, open_engine
 from engines.engine_file import SUFFIX
 from model_zoo.zoo import model_path
@@ -161,7 +162,9 @@ def make_groups(
     left_out = {name for name, wanted in (("smooth", smooth), ("draw", drawn)) if not wanted}
     skeleton = skeleton_of(config)
     for name in (config.person, *config.poses):
-        _log.info("%s runs on %s", name, choose(model_path(name), config.engine).reason)
+        # Without a GPU there was nothing to choose, and doctor tells what is missing.
+        level = logging.INFO if probe().present else logging.DEBUG
+        _log.log(level, "%s runs on %s", name, choose(model_path(name), config.engine).reason)
     lanes = config.lanes or min(cores(), max_lanes)
     line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
     plan = _plan(line, lanes, left_out)

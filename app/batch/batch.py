@@ -15,7 +15,7 @@ from typing import Any
 
 from app.batch.entry import Entry, Progress, Settings, State
 from app.batch.inputs import check_free, expanded, fingerprint, place, result_names
-from app.batch.manifest import read_manifest, write_manifest
+from app.batch.manifest import read_manifest, remove_manifest, write_manifest
 from pose.errors import PoseAppError
 
 _TO_DO = (State.WAITING, State.WORKING)
@@ -156,6 +156,14 @@ class Batch:
             if lasting != self._saved:
                 write_manifest(self.out, entries)
                 self._saved = lasting
+
+    def leave_no_trace(self) -> None:
+        """Remove the manifest if all inputs failed: there is nothing to go on with."""
+        with self._saving:
+            entries = self.entries
+            if all(entry.state is State.FAILED for entry in entries):
+                remove_manifest(self.out)
+                self._saved = ()
 
     # ---- for drivers ------------------------------------------------------------------------
 

@@ -28,6 +28,11 @@ def write_manifest(out: Path, entries: Sequence[Entry]) -> None:
     publish(path, file)
 
 
+def remove_manifest(out: Path) -> None:
+    """Forget the batch of a folder; nothing happens where there is none."""
+    (out / NAME).unlink(missing_ok=True)
+
+
 def read_manifest(out: Path) -> list[Entry]:
     """The entries of a folder's manifest; none where there is no manifest.
 
@@ -36,12 +41,14 @@ def read_manifest(out: Path) -> list[Entry]:
         OutputError: The folder is no folder.
     """
     path = out / NAME
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"expected a folder for the results at {out}, found a file")
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         return []
+    except NotADirectoryError:
+        raise OutputError(
+            f"expected a folder for the results at {out}, a file is on the way"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}; move it away to start anew") from error
     try:

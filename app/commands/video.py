@@ -77,6 +77,7 @@ def run(config: Config) -> int:
             _tell(batch[key], config)
     for entry in _worked_on(batch, config.jobs):
         _tell(entry, config)
+    batch.leave_no_trace()
     ended = [batch[key] for key in asked]
     if config.json:
         sys.stdout.write(json.dumps({"results": [_result(each, config) for each in ended]}) + "\n")
