@@ -65,6 +65,7 @@ class Run:
         ms_per_stage: Time each stage spent per frame.
     """
 
+    frames: int
     fps: float
     cpu_ms: float
     people: int
@@ -121,18 +122,19 @@ def _measured(once: Callable[[], Reading]) -> Run:
         raise InputError("expected a video with frames, got none; give another input")
     ms_per_stage = {stage: 1000 * spent_s for stage, spent_s in reading.stage_s.items()}
     cpu_ms = 1000 * cpu_s / reading.frames_out
-    return Run(reading.fps, cpu_ms, reading.people_ids, ms_per_stage)
+    return Run(reading.frames_out, reading.fps, cpu_ms, reading.people_ids, ms_per_stage)
 
 
 def _print(runs: dict[str, list[Run]], text: str, config: Config) -> None:
     fps = {name: statistics.median(each.fps for each in several) for name, several in runs.items()}
     pairs = zip(runs["pipeline"], runs["loop"], strict=True)
     ratio = statistics.median(one.fps / other.fps for one, other in pairs)
+    frames = runs["pipeline"][-1].frames  # a short clip has fewer than were asked for
     if config.json:
         result = {
             "machine": machine_name(),
             "input": text,
-            "frames": config.frames,
+            "frames": frames,
             "pipeline_fps": round(fps["pipeline"], 2),
             "loop_fps": round(fps["loop"], 2),
             "ratio": round(ratio, 3),
@@ -140,7 +142,7 @@ def _print(runs: dict[str, list[Run]], text: str, config: Config) -> None:
         }
         sys.stdout.write(json.dumps(result) + "\n")
         return
-    lines = [f"{Path(text).name}, {config.frames} frames, on {machine_name()}"]
+    lines = [f"{Path(text).name}, {frames} frames, on {machine_name()}"]
     for name, several in runs.items():
         all_fps = " ".join(f"{each.fps:.1f}" for each in several)
         cpu_ms = statistics.median(each.cpu_ms for each in several)
