@@ -59,6 +59,7 @@ class Run:
     """One run of one of the two.
 
     Attributes:
+        frames: Frames that came out.
         fps: Frames per second, from the first frame in to the last frame out.
         cpu_ms: Processor time per frame, of all threads, loading included.
         people: Different people that were found.
