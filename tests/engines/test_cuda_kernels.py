@@ -28,17 +28,20 @@ def first(kind: type) -> Compiler:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_nvrtc_compiles_the_kernels(architecture: str) -> None:
-    compiler = first(Nvrtc)
-    dropped = compiler.version[0] >= DROPPED.get(architecture, 99)
-    if dropped or compiler.version < ADDED.get(architecture, (0, 0)):
-        with pytest.raises(EngineError, match=architecture):
-            compiler.compile(architecture)
-        pytest.skip(f"{compiler} refuses {architecture}, as NVIDIA's table says")
+    compiled = False
+    for compiler in (each for each in compilers() if isinstance(each, Nvrtc)):
+        dropped = compiler.version[0] >= DROPPED.get(architecture, 99)
+        if dropped or compiler.version < ADDED.get(architecture, (0, 0)):
+            with pytest.raises(EngineError, match=architecture):
+                compiler.compile(architecture)
+            continue
+        image = compiler.compile(architecture)
+        assert image.startswith(ELF)
+        assert b"cut_crops" in image and b"decode_heatmaps" in image
+        compiled = True
 
-    image = compiler.compile(architecture)
-
-    assert image.startswith(ELF)
-    assert b"cut_crops" in image and b"decode_heatmaps" in image
+    if not compiled:
+        pytest.skip(f"needs an NVRTC that takes {architecture}: {cuda_kernels.NEEDS}")
 
 
 def test_nvcc_compiles_the_kernels() -> None:
