@@ -276,34 +276,35 @@ def test_five_hundred_windows_leave_no_thread_timer_or_widget(qapp: QApplication
 
 
 @pytest.mark.slow
-def test_the_whole_window_leaves_no_thread_timer_or_widget(
+@pytest.mark.timeout(400)
+def test_a_hundred_whole_windows_leave_no_thread_timer_or_widget(
     qapp: QApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every page that ships, with plots and panels; each life costs a hundred times the other's."""
+    """Every page that ships, with plots and panels; 500 passed too, in two and a half minutes."""
     from app.gui.live_page import LivePage
 
     monkeypatch.setattr(LivePage, "_looked", lambda self: None)
     monkeypatch.setattr("app.gui.source_picker.found_sources", lambda: [Listed("0", "none")])
-    assert_no_leak(5, PAGES)
+    assert_no_leak(100, PAGES)
 
 
 # ---- on a real X server --------------------------------
 
 
-ON_X = "stretched or colours or words or start or another or key or full_screen or reconnecting"
+ON_X = "not x_server_too and not hundred"
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_window_works_on_an_x_server_too(xvfb: Xvfb) -> None:
-    """The tests of the window, the picture and the live page again, on xcb."""
-    files = [f"tests/app/gui/test_{name}.py" for name in ("picture_view", "live_page")]
+    """Every test of this folder again, on xcb; but for the long one, which asks Qt and not X."""
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-k", ON_X, *files],
+        [sys.executable, "-m", "pytest", "-q", "-k", ON_X, "tests/app/gui"],
         cwd=ROOT,
         env={**os.environ, "QT_QPA_PLATFORM": "xcb", "DISPLAY": xvfb.display},
         capture_output=True,
         text=True,
-        timeout=115,
+        timeout=380,
     )
 
     assert done.returncode == 0, done.stdout[-3000:]
