@@ -24,6 +24,7 @@ from PyQt5.QtWidgets import (
 from app.assemble import PeopleConfig
 from app.gui.parts import Card, Choice, LabelledBox, LabelledSlider, icon_button
 from app.gui.presets import DEFAULT, Controls, Presets
+from app.gui.send_card import SendCard
 
 _SETTLED_MS = 350
 _WIDTH = 304
@@ -61,6 +62,7 @@ class ControlPanel(QScrollArea):
             self._drawing_card(inside),
             self._people_card(inside),
             self._network_card(inside),
+            self._send_card(inside),
         ):
             column.addWidget(card)
         column.addStretch(1)
@@ -235,6 +237,10 @@ class ControlPanel(QScrollArea):
         ):  # fmt: skip
             card.rows.addWidget(widget)
         return card
+
+    def _send_card(self, parent: QWidget) -> Card:
+        self.send = SendCard(parent)
+        return self.send
 
     def _check(self, parent: QWidget, name: str) -> QCheckBox:
         check = QCheckBox(name, parent)

@@ -40,7 +40,7 @@ from pose.skeleton import COCO_17
 
 _log = logging.getLogger(__name__)
 
-_ENDED, _SOURCE = "live-ended", "live-source"
+_ENDED, _SOURCE, _SEND = "live-ended", "live-source", "live-send"
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,14 @@ class LiveSettings:
         repeat: Play a recording again and again.
         controls_shown, meters_shown: Whether these are in sight.
         welcomed: Whether the first run is over.
+        send: Addresses that people are sent to, with blanks between.
     """
 
     repeat: bool = True
     controls_shown: bool = True
     meters_shown: bool = True
     welcomed: bool = False
+    send: str = ""
 
 
 class LivePage(Page):
@@ -242,6 +244,11 @@ class LivePage(Page):
         if self.session.state is not State.IDLE:
             self.session.start(self._request())
 
+    def _send(self) -> None:
+        self.desk.retract(_SEND)
+        self._remember()
+        self._rebuild()
+
     def _source_chosen(self) -> None:
         self._remember()
         self.start()
@@ -253,7 +260,11 @@ class LivePage(Page):
     def _request(self) -> Request:
         controls = self.panel.controls
         return Request(
-            self.picker.text, controls.people, self.picker.options, self.repeat_button.isChecked()
+            self.picker.text,
+            controls.people,
+            self.picker.options,
+            self.repeat_button.isChecked(),
+            self.panel.send.addresses,
         )
 
     def _next_privacy(self) -> None:
@@ -403,6 +414,8 @@ class LivePage(Page):
         self.panel.dials_moved.connect(self._dials_moved)
         self.panel.people_changed.connect(self._rebuild)
         self.panel.build_wanted.connect(self._build)
+        self.panel.send.wanted.connect(self._send)
+        self.panel.send.refused.connect(lambda error: self.desk.tell(notice_of(error, _SEND)))
         self.panel.file_wanted.connect(self._ask_network)
         self.start_button.clicked.connect(self.toggle)
         self.pause_button.toggled.connect(self.pause)
@@ -414,6 +427,7 @@ class LivePage(Page):
 
     def _restore(self) -> None:
         self.panel.set_controls(self.desk.settings.get(Controls))
+        self.panel.send.set_addresses(tuple(self._settings.send.split()))
         self._dials = self.panel.controls.dials
         self.mirror_button.setChecked(self._dials.style.mirror)
         self.picker.restore(self.desk.settings.get(SourceSettings))
@@ -425,6 +439,7 @@ class LivePage(Page):
             repeat=self.repeat_button.isChecked(),
             controls_shown=self.controls_button.isChecked(),
             meters_shown=self.meters_button.isChecked(),
+            send=" ".join(self.panel.send.addresses),
         )
         for section in (self._settings, self.picker.settings, self.panel.controls):
             self.desk.settings.put(section)

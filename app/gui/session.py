@@ -20,6 +20,7 @@ from app.dials import Dials
 from app.pipeline.background import Background
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
+from app.sinks.sender import open_sender
 from app.sinks.sink import Sink
 from app.sources.live import LinkState
 from app.sources.player import Player
@@ -51,12 +52,14 @@ class Request:
         people: Networks, and how people are found.
         options: What to ask of the source.
         repeat: Play a recording again and again.
+        send: Other programs that get every scene, as `open_sender` takes them.
     """
 
     source: str
     people: PeopleConfig = field(default_factory=PeopleConfig)
     options: SourceOptions = field(default_factory=SourceOptions)
     repeat: bool = False
+    send: tuple[str, ...] = ()
 
 
 class Session(QObject):
@@ -190,7 +193,10 @@ class _Run:
         player = Player(session._open_source(request.source, request.options), request.repeat)
         player.pause(self._paused)
         session.skeleton = skeleton_of(request.people)
-        pipeline = assemble(player, request.people, session.sinks, dials=session._dials)
+        # First, so that they wait for no encoder.
+        senders = [open_sender(text, session.skeleton, player.name) for text in request.send]
+        sinks = [*senders, *session.sinks]
+        pipeline = assemble(player, request.people, sinks, dials=session._dials)
         self._player, self._pipeline = player, pipeline
         if self._stopping.is_set():
             return pipeline.meter.reading()
