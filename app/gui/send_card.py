@@ -29,7 +29,6 @@ class SendCard(Card):
         self.line = QLineEdit(self)
         self.line.setAccessibleName(self.tr("Addresses to send people to"))
         self.line.setPlaceholderText(SENDERS["ws"].example)
-        self.line.setClearButtonEnabled(True)
         offers = [
             f"{kind.example}: {kind.purpose}"
             for kind in SENDERS.values()
