@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-from typing_extensions import Self
 
+from app.sinks.one_output import OneOutput
 from app.sinks.part_file import RecordFile
 from pose.skeleton import Skeleton
 from pose.types import Poses, Scene
@@ -21,7 +20,7 @@ from pose.types import Poses, Scene
 _PERSON = 1  # COCO's category id
 
 
-class CocoResultsWriter:
+class CocoResultsWriter(OneOutput):
     """Writes one entry per person; the image id is the frame's index.
 
     The file is valid JSON after every frame, complete or not.
@@ -35,20 +34,9 @@ class CocoResultsWriter:
             skeleton: COCO's evaluation expects `coco_17`; others are written as they come.
         """
         self._file = RecordFile(path, opening=b"[", closing=b"\n]\n")
+        super().__init__(self._file)
         self._skeleton = skeleton
         self._separator = "\n"
-
-    def __enter__(self) -> Self:
-        self._file.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
 
     def __call__(self, scene: Scene) -> None:
         """Add the scene's people; OutputError if the disc refuses them."""

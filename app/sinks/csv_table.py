@@ -7,11 +7,10 @@ import io
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
-from typing_extensions import Self
 
+from app.sinks.one_output import OneOutput
 from app.sinks.part_file import RecordFile
 from pose.skeleton import Skeleton
 from pose.types import FloatArray, Scene
@@ -19,7 +18,7 @@ from pose.types import FloatArray, Scene
 _LEADING_COLUMNS = ("index", "time_s", "id", "x1", "y1", "x2", "y2", "score")
 
 
-class CsvWriter:
+class CsvWriter(OneOutput):
     """Writes a header, then the people of each frame; a missing keypoint's cells are empty."""
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
@@ -30,18 +29,7 @@ class CsvWriter:
             skeleton: Its keypoint names make the header.
         """
         self._file = RecordFile(path, opening=_rows([columns(skeleton)]))
-
-    def __enter__(self) -> Self:
-        self._file.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
+        super().__init__(self._file)
 
     def __call__(self, scene: Scene) -> None:
         """Add the scene's rows, all or none; OutputError if the disc refuses them."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from typing_extensions import Self
 
+from app.sinks.one_output import OneOutput
 from app.sinks.part_file import RecordFile
 from pose.skeleton import Skeleton
 from pose.types import Scene
@@ -23,7 +22,7 @@ _SCORE_DIGITS = 4
 _SECOND_DIGITS = 6
 
 
-class JsonLinesWriter:
+class JsonLinesWriter(OneOutput):
     """Writes what was seen, frame by frame; a missing keypoint is `[null, null, 0.0]`."""
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
@@ -34,19 +33,8 @@ class JsonLinesWriter:
             skeleton: Named in every line: it tells which keypoint is which.
         """
         self._file = RecordFile(path)
+        super().__init__(self._file)
         self._skeleton = skeleton
-
-    def __enter__(self) -> Self:
-        self._file.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
 
     def __call__(self, scene: Scene) -> None:
         """Add the scene's line; OutputError if the disc refuses it."""

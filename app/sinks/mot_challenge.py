@@ -8,34 +8,21 @@ count from 1; x, y, z are -1 where tracking is in the picture.
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
-from typing_extensions import Self
-
+from app.sinks.one_output import OneOutput
 from app.sinks.part_file import RecordFile
 from pose import boxes
 from pose.skeleton import Skeleton
 from pose.types import Scene
 
 
-class MotChallengeWriter:
+class MotChallengeWriter(OneOutput):
     """Writes each person's box and id; keypoints have no place in this format."""
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
         """Nothing is opened yet; `path` is the file to make."""
         self._file = RecordFile(path)
-
-    def __enter__(self) -> Self:
-        self._file.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.__exit__(kind, error, trace)
+        super().__init__(self._file)
 
     def __call__(self, scene: Scene) -> None:
         """Add the scene's lines, all or none; OutputError if the disc refuses them."""

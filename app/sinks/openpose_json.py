@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
-from typing_extensions import Self
 
+from app.sinks.one_output import OneOutput
 from app.sinks.part_folder import PartFolder
 from pose.skeleton import Skeleton
 from pose.types import FloatArray, Scene
@@ -34,26 +33,15 @@ _NOT_MEASURED = (
 )  # fmt: skip
 
 
-class OpenPoseWriter:
+class OpenPoseWriter(OneOutput):
     """Writes `NAME_000000000012_keypoints.json` for every frame, also those without people."""
 
     def __init__(self, path: Path, skeleton: Skeleton) -> None:
         """Nothing is made yet; `path` is the folder to make."""
         self._folder = PartFolder(path)
+        super().__init__(self._folder)
         self._name = path.stem
         self._skeleton = skeleton
-
-    def __enter__(self) -> Self:
-        self._folder.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._folder.__exit__(kind, error, trace)
 
     def __call__(self, scene: Scene) -> None:
         """Add the scene's file; OutputError if the disc refuses it."""
