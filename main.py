@@ -48,6 +48,7 @@ COMMANDS = {
     "robustness": "evaluation.robustness",
     "pareto": "evaluation.pareto",
     "ablate": "evaluation.ablate",
+    "ingredients": "evaluation.ingredients",
     "train": "training.train",
     "networks": "evaluation.networks",
     "build": "build_engine.build",

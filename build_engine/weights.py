@@ -13,6 +13,7 @@ from build_engine.import_checkpoint import import_pytorch_cpn, import_tf_cpn, is
 from build_engine.onnx_card import write_bytes
 from build_engine.tf_bundle import bundle_prefix
 from network.checkpoint import load
+from network.cpn import LiteCpn
 from network.described import build
 from network.person_detector import PersonDetector
 from pose.card import ModelCard
@@ -41,7 +42,7 @@ def read_weights(path: Path, input_size: str = "") -> tuple[nn.Module, ModelCard
         return import_tf_cpn(prefix, input_size)
     reader = READERS.get(path.suffix.lower(), _torch)
     network, card = reader(path, input_size)
-    if isinstance(network, PersonDetector):
+    if isinstance(network, (LiteCpn, PersonDetector)):
         network = network.export()
     return network.eval(), card
 

@@ -8,7 +8,8 @@ operator: `export()` gives plain boxes and scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,11 @@ from network.backbones.cspnext import (
 from pose.errors import ModelFileError
 
 STRIDES = (8, 16, 32)
+_LONGEST = 4096  # pixels: the longest side that an exported detector takes
+# Offset x, offset y, width, height -> left, top, right, bottom from the cell.
+CORNERS = np.array(
+    [[1, 0, -0.5, 0], [0, 1, 0, -0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]], np.float32
+)
 
 
 @dataclass(frozen=True)
@@ -127,16 +133,54 @@ class PersonDetector(nn.Module):
 
 
 class ExportedDetector(nn.Module):
-    """Frames to `xyxy` (N, A, 4) in input pixels and `scores` (N, A): every cell a candidate."""
+    """Frames to `xyxy` (N, A, 4) in input pixels and `scores` (N, A): every cell a candidate.
+
+    The last convolutions answer corners in pixels, relative to their cell: what `candidates` does
+    to centres and sizes is linear and goes into their weights, but for one thing: a side that came
+    out negative stays so. Cells of any input are cut from long rulers; counting them anew in every
+    frame takes an operator a step.
+    """
+
+    across: Tensor
+    down: Tensor
 
     def __init__(self, detector: PersonDetector) -> None:
         super().__init__()
-        self.detector = detector
+        self.detector = copy.deepcopy(detector)
+        _turn_boxes(self.detector, lambda stride: torch.from_numpy(CORNERS) * stride)
+        cells = torch.arange(_LONGEST // min(STRIDES), dtype=torch.float32)
+        is_x = torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None, None]
+        self.register_buffer("across", cells * is_x, persistent=False)  # (1, 4, 1, cells)
+        self.register_buffer(
+            "down", cells[:, None] * (1 - is_x), persistent=False
+        )  # (1, 4, cells, 1)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(N, 3, H, W) -> (N, A, 4) float32, (N, A) float32, A = HW/64 + HW/256 + HW/1024."""
-        xyxy, logits = candidates(self.detector(frames))
-        return xyxy, logits.sigmoid()
+        detector, corners, logits = self.detector, [], []
+        features = detector.neck(detector.backbone(frames))
+        for level, some, stride in zip(detector.levels, features, STRIDES, strict=True):
+            centre, box = level(some)
+            height, width = centre.shape[2:]
+            rulers = self.across[..., :width] + self.down[:, :, :height]
+            corners.append((box + rulers * stride).flatten(2))
+            logits.append(centre.flatten(1))
+        return torch.cat(corners, 2).transpose(1, 2), torch.cat(logits, 1).sigmoid()
+
+
+def from_corners(detector: PersonDetector) -> None:
+    """Undo in place what `ExportedDetector` did to the last convolutions."""
+    back = torch.from_numpy(np.linalg.inv(CORNERS))
+    _turn_boxes(detector, lambda stride: back / stride)
+
+
+@torch.no_grad()
+def _turn_boxes(detector: PersonDetector, turn_of: Callable[[int], Tensor]) -> None:
+    for level, stride in zip(detector.levels, STRIDES, strict=True):
+        assert isinstance(level, CentreLevel) and level.box.bias is not None
+        turn = turn_of(stride)
+        level.box.weight.copy_(torch.einsum("os,sikl->oikl", turn, level.box.weight))
+        level.box.bias.copy_(turn @ level.box.bias)
 
 
 def candidates(maps: Sequence[LevelMaps]) -> tuple[Tensor, Tensor]:

@@ -1,13 +1,15 @@
 """Crops and what the teachers say of them, computed once and kept on disk.
 
-Asking two teachers for eight views costs a tenth of a second a crop, and a frozen backbone's
-features another tenth of that while training: a network that learns from a kept crop ten times
-pays once. A cache is a folder:
+Asking two teachers for every view while training costs ten times the training: a network that
+learns from a kept crop ten times pays once. Each person is kept on a canvas wider than the crop, so
+that training can turn, shift and widen the view without running out of picture, and turned upright
+where a torso is known to lean: teachers know people who stand. A cache is a folder:
 
-    plan.json      what it holds: one line of numbers per crop, drawn before anything is computed
-    crops.npy      (n, H, W, 3) uint8 BGR
-    targets.npy    (n, K, h, w) uint8, the teachers' mean heatmap times 255
+    plan.json      what it holds: one line per crop, drawn before anything is computed
+    canvas.npy     (n, 320, 320, 3) uint8 BGR; the crop lies in its middle
+    targets.npy    (n, K, h, w) uint8, the teachers' mean heatmap of the crop times 255
     hand.npy       (n, K, 3) float32: crop x, y, COCO visibility; hand labels only
+    turned.npy     (n,) float32 degrees by which the photograph was turned, counter-clockwise
     done.npy       (n,) bool; a cache that was interrupted goes on where it stopped
     pyramid_*.npy  float16, what a frozen backbone made of the crops (see `remember_features`);
     early_*.npy    the same from an earlier place in it
@@ -30,23 +32,26 @@ import numpy as np
 from pose import affine
 from pose.errors import InputError
 from pose.skeleton import COCO_17
-from training.augment import Camera, Geometry, crop_affine, photographed
+from training.augment import Geometry, crop_affine
 from training.coco_dataset import Person, is_held_in
 from training.progress import Progress
 from training.teacher import PoseTeacher
+from training.upright import upright_affine, upright_deg
 
 log = logging.getLogger(__name__)
 SIZE_WH = (192, 256)
+CANVAS_WH = (320, 320)
+CORNER_XY = ((CANVAS_WH[0] - SIZE_WH[0]) // 2, (CANVAS_WH[1] - SIZE_WH[1]) // 2)
 SQUASHED = frozenset({"coco_stretched", "offices", "walks"})
+# What is kept varies little: the view that a network learns from is drawn while training.
 DISTILL_GEOMETRY = Geometry(
     padding=1.25,
-    scale=(0.8, 1.2),
-    rotation_deg=30,
+    scale=(0.88, 1.12),
+    rotation_deg=12,
     rotation_chance=0.4,
-    shift=0.06,
-    half_body_chance=0.15,
+    shift=0.04,
+    half_body_chance=0.12,
 )
-DISTILL_CAMERA = Camera(colour=0.12, gamma=0.2, blur_chance=0.1, noise_chance=0.1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +59,20 @@ class Cache:
     """An open cache; arrays are memory-mapped."""
 
     folder: Path
-    crops: np.ndarray
+    canvas: np.ndarray
     targets: np.ndarray
     hand: np.ndarray
+    turned: np.ndarray
     done: np.ndarray
     held_in: np.ndarray
     sources: tuple[str, ...]
+    files: tuple[str, ...]
+
+    @property
+    def crops(self) -> np.ndarray:
+        """(n, H, W, 3) uint8 BGR, the middles of the canvases."""
+        left, top = CORNER_XY
+        return self.canvas[:, top : top + SIZE_WH[1], left : left + SIZE_WH[0]]
 
     def features(self, place: str) -> list[np.ndarray]:
         """Memory-mapped features by level, finest first; InputError if none were kept."""
@@ -104,7 +117,7 @@ def open_cache(folder: Path) -> Cache:
         plan = json.loads((folder / "plan.json").read_text())
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r+")
-            for name in ("crops", "targets", "hand", "done")
+            for name in ("canvas", "targets", "hand", "turned", "done")
         }
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: expected a cache of crops, got {error}") from error
@@ -113,6 +126,7 @@ def open_cache(folder: Path) -> Cache:
         **arrays,
         held_in=np.array([row["held_in"] for row in plan], bool),
         sources=tuple(row["source"] for row in plan),
+        files=tuple(row["file"] for row in plan),
     )
 
 
@@ -147,9 +161,10 @@ def _allocate(folder: Path, people: Sequence[Person]) -> None:
     count, keypoints = len(people), len(COCO_17)
     width, height = SIZE_WH
     shapes: dict[str, tuple[tuple[int, ...], Any]] = {
-        "crops": ((count, height, width, 3), np.uint8),
+        "canvas": ((count, CANVAS_WH[1], CANVAS_WH[0], 3), np.uint8),
         "targets": ((count, keypoints, height // 4, width // 4), np.uint8),
         "hand": ((count, keypoints, 3), np.float32),
+        "turned": ((count,), np.float32),
         "done": ((count,), np.bool_),
     }
     for name, (shape, kind) in shapes.items():
@@ -168,14 +183,22 @@ def _fill(cache: Cache, people: Sequence[Person], teacher: PoseTeacher, index: i
     drawn_out = 1.0
     if person.source in SQUASHED:
         drawn_out = 4 / 3 if rng.random() < 0.75 else 3 / 4
-    to_crop = crop_affine(rng, person.xyxy, known, SIZE_WH, DISTILL_GEOMETRY, drawn_out)
-    crop = np.asarray(cv2.warpAffine(photograph, to_crop, SIZE_WH), np.uint8)
+    turn_deg = upright_deg(known) if person.by_hand and drawn_out == 1.0 else 0.0
+    if turn_deg:
+        to_crop = upright_affine(rng, known, turn_deg, SIZE_WH)
+    else:
+        to_crop = crop_affine(rng, person.xyxy, known, SIZE_WH, DISTILL_GEOMETRY, drawn_out)
+    left, top = CORNER_XY
+    onto_canvas = to_crop + np.array([[0, 0, left], [0, 0, top]], np.float32)
+    canvas = np.asarray(cv2.warpAffine(photograph, onto_canvas, CANVAS_WH), np.uint8)
+    crop = canvas[top : top + SIZE_WH[1], left : left + SIZE_WH[0]]
     # A generator of its own: how many views there are does not change the crops.
     maps = teacher.heatmaps(crop, np.random.default_rng([8, int(index)]))
     cache.targets[index] = (maps.clip(0, 1) * 255).round().astype(np.uint8)
-    cache.crops[index] = photographed(rng, crop, DISTILL_CAMERA)
+    cache.canvas[index] = canvas
     cache.hand[index, :, :2] = affine.apply(to_crop, person.keypoints[None])[0]
     cache.hand[index, :, 2] = person.visibility
+    cache.turned[index] = turn_deg
     cache.done[index] = True
 
 

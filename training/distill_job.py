@@ -4,12 +4,14 @@
 
     pyramid   features of the frozen backbone, kept in the cache; RefineNet and heads train
     early     the branches before the stage of four, kept; that stage and all after it train
-    image     the crops themselves, mirrored and photographed anew each time; everything trains
+    late      the same stage and all after it train, but each crop is seen anew each time: the
+              frozen part runs on ONNX Runtime, three times as fast as torch
+    image     each crop seen anew each time; everything trains
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,16 +24,19 @@ from network.described import describe
 from pose import affine, heatmap
 from pose.card import ModelCard
 from pose.crops import to_batch
-from pose.oks import oks
-from pose.skeleton import COCO_17
+from pose.types import ByteArray
 from training.augment import Camera, photographed
-from training.distill import SIZE_WH, Cache
-from training.distill_view import View, draw_view, plain_view
+from training.distill import CORNER_XY, SIZE_WH, Cache
+from training.distill_exam import Asked, hits_of_each, oks_of_each
+from training.distill_view import PLAIN, Framing, draw_view, sure_maxima
+from training.hand_labels import EXACT, believed
 from training.loss import distillation_losses
+from training.occluders import step_before
 from training.teacher import unmirrored
 
-Start = Literal["pyramid", "early", "image"]
-TRUSTED = frozenset({"lsp_train", "parse", "coco_train"})
+Start = Literal["pyramid", "early", "late", "image"]
+Early = Callable[[np.ndarray], list[np.ndarray]]
+SEEN_ANEW = ("late", "image")
 SIGMA = 2.0
 STRIDE = 4
 
@@ -44,21 +49,29 @@ class DistillConfig:
         start: See the module's text.
         batch: Crops per step.
         hand_share: Weight of a hand label's Gaussian against the teachers' heatmap.
+        exact_share: The same where the labels are exact.
         agree_px: A hand label farther than this many heatmap pixels from the teachers' maximum
-            counts only where its source is trusted (LSPET has swapped sides and gross errors).
+            counts only where its source is exact; see `training.hand_labels`.
         hardest: M of OHKM.
         backbone_rate: Factor on the learning rate of the backbone's parts.
         size_wh: The network's input; another than the crops' own needs `start` "image".
+        framing: How a crop is seen anew.
+        camera: What happens to its pixels.
+        paste_chance: How often somebody steps in front of the person.
         source_share: Factor on how often a source is drawn; 1 where not named.
     """
 
     start: Start = "pyramid"
     batch: int = 24
     hand_share: float = 0.5
+    exact_share: float = 0.8
     agree_px: float = 5.0
     hardest: int = 8
     backbone_rate: float = 0.1
     size_wh: tuple[int, int] = SIZE_WH
+    framing: Framing = field(default_factory=Framing)
+    camera: Camera = field(default_factory=Camera)
+    paste_chance: float = 0.12
     source_share: dict[str, float] = field(default_factory=dict)
 
 
@@ -66,12 +79,30 @@ class DistillJob:
     """A `training.loop.Job` over a cache."""
 
     def __init__(
-        self, network: LiteCpn, cache: Cache, card: ModelCard, config: DistillConfig
+        self,
+        network: LiteCpn,
+        cache: Cache,
+        card: ModelCard,
+        config: DistillConfig,
+        early: Early | None = None,
+        people: Sequence[ByteArray] = (),
     ) -> None:
+        """Take what is to be trained.
+
+        Args:
+            network: Is trained in place.
+            cache: Crops and targets.
+            card: Travels with the weights.
+            config: Choices.
+            early: For `late`: (N, H, W, 3) uint8 BGR -> what the frozen part answers.
+            people: Cut out, from `training.occluders`; nobody steps in front if empty.
+        """
         self.network: nn.Module = network
         self._net, self._cache, self._card, self._config = network, cache, card, config
+        self._early, self._people = early, people
+        kept = config.start not in SEEN_ANEW
         ready = np.flatnonzero(cache.done)
-        self._features = cache.features(config.start) if config.start != "image" else []
+        self._features = cache.features(config.start) if kept else []
         if self._features:
             ready = ready[ready < cache.features_ready(config.start)]
         self._train = ready[~cache.held_in[ready]]
@@ -85,7 +116,7 @@ class DistillJob:
         new = [*net.refine_net.parameters(), *net.heads.parameters()]
         groups: list[dict[str, Any]] = [{"params": new, "lr": rate}]
         deep: list[nn.Module] = []
-        if start == "early":
+        if start in ("early", "late"):
             deep = [net.backbone.transitions[3], net.backbone.stages[2], net.backbone.pyramid]
         if start == "image":
             deep = [net.backbone]
@@ -117,15 +148,9 @@ class DistillJob:
         rng = np.random.default_rng(int(batch[0]))
         index = np.sort(batch[1:])
         target = self._targets(index)
-        if self._config.start == "image":
-            crops = self._crops(index)
-            mirrored = rng.random(len(index)) < 0.5
-            target[mirrored] = unmirrored(target[mirrored])
-            crops[mirrored] = crops[mirrored][:, :, ::-1]
-            views = [draw_view(rng, maps, SIZE_WH, self._config.size_wh) for maps in target]
-            crops, target = self._seen(views, crops, target)
-            crops = np.stack([photographed(rng, crop, Camera()) for crop in crops])
-            output = self._net.all_heatmaps(torch.from_numpy(to_batch(crops, self._card)))
+        if self._config.start in SEEN_ANEW:
+            crops, target = self._seen_anew(rng, index, target)
+            output = self._answer(crops)
         else:
             output = self._forward(index)
         weight = torch.ones(target.shape[:2])
@@ -136,17 +161,30 @@ class DistillJob:
             self._config.hardest,
         )
 
-    def _crops(self, index: np.ndarray) -> np.ndarray:
-        return np.asarray(self._cache.crops[index])
-
-    def _seen(
-        self, views: list[View], crops: np.ndarray, maps: np.ndarray
+    def _seen_anew(
+        self, rng: np.random.Generator, index: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Crops and maps through one view each, at the network's own size."""
-        size_wh = self._config.size_wh
-        moved = [view.image(crop, size_wh) for view, crop in zip(views, crops, strict=True)]
-        warped = [view.heatmaps(one, size_wh) for view, one in zip(views, maps, strict=True)]
-        return np.stack(moved), np.stack(warped)
+        """Crops and heatmaps of one view each, as a camera would have taken them."""
+        config, crops, maps = self._config, [], []
+        for number, one in zip(index, target, strict=True):
+            canvas, turned = self._cache.canvas[number], float(self._cache.turned[number])
+            if rng.random() < 0.5:
+                one, canvas, turned = unmirrored(one), canvas[:, ::-1], -turned
+            if rng.random() < config.paste_chance:
+                joints = sure_maxima(one) + np.array(CORNER_XY)
+                canvas = step_before(rng, canvas, joints, self._people)
+            view = draw_view(rng, one, turned, config.size_wh, config.framing)
+            crops.append(photographed(rng, view.image(canvas, config.size_wh), config.camera))
+            maps.append(view.heatmaps(one, config.size_wh))
+        return np.stack(crops), np.stack(maps)
+
+    def _answer(self, crops: np.ndarray) -> CpnOutput:
+        if self._early is None:
+            image = torch.from_numpy(to_batch(crops, self._card))
+            return self._net.all_heatmaps(image.contiguous(memory_format=torch.channels_last))
+        kept = [torch.from_numpy(np.asarray(x, np.float32)) for x in self._early(crops)]
+        kept = [x.contiguous(memory_format=torch.channels_last) for x in kept]
+        return self._net.heatmaps(self._net.backbone.late(kept))
 
     def _forward(self, index: np.ndarray) -> CpnOutput:
         net = self._net
@@ -161,73 +199,89 @@ class DistillJob:
         hand = self._cache.hand[index]
         points = np.where(hand[..., 2:] > 0, hand[..., :2] / STRIDE, np.nan).astype(np.float32)
         height, width = soft.shape[2:]
-        row, column = np.divmod(soft.reshape(*soft.shape[:2], -1).argmax(-1), width)
-        apart = np.hypot(points[..., 0] - column, points[..., 1] - row)
-        trusted = np.array([self._cache.sources[i] in TRUSTED for i in index])[:, None]
         with np.errstate(invalid="ignore"):
             inside = (points >= 0).all(-1) & (points[..., 0] < width) & (points[..., 1] < height)
-            use = np.isfinite(apart) & inside & (trusted | (apart <= self._config.agree_px))
+        points = np.where(inside[..., None], points, np.float32(np.nan))
+        sources = [self._cache.sources[i] for i in index]
+        points = believed(points, soft, sources, self._config.agree_px)
+        exact = np.array([source in EXACT for source in sources])[:, None]
+        share = np.where(exact, self._config.exact_share, self._config.hand_share)
+        share = np.where(np.isfinite(points).all(-1), share, 0).astype(np.float32)[..., None, None]
         drawn = heatmap.encode(points, (width, height), SIGMA)
-        share = np.where(use, self._config.hand_share, 0).astype(np.float32)[..., None, None]
         return np.asarray(soft * (1 - share) + np.nan_to_num(drawn) * share, np.float32)
 
-    @torch.no_grad()
+    @property
+    def held_in(self) -> np.ndarray:
+        """Indices of the crops that nothing is learned from."""
+        return np.asarray(self._held_in)
+
     def validate(self, network: nn.Module) -> dict[str, float]:
         """OKS against the mixed targets, PCK against hand labels, on held-in photographs."""
+        asked = self.ask(network, self._held_in)
+        return {
+            "score": _mean(oks_of_each(asked)),
+            "pck": _mean(hits_of_each(asked)),
+            "mse": _mean(asked.errors) * 1000,
+            "people": float(len(asked.found)),
+        }
+
+    @torch.no_grad()
+    def ask(self, network: nn.Module, numbers: np.ndarray, spoiled: bool = False) -> Asked:
+        """What a network says of some crops, each as the photograph shows the person.
+
+        Args:
+            network: In place of the one that trains.
+            numbers: Which crops.
+            spoiled: Ask views as drawn for training instead, the same in every call.
+        """
         assert isinstance(network, LiteCpn)
         mine, self._net = self._net, network.eval()
-        found, wanted, errors = [], [], []
-        whole = plain_view(SIZE_WH, self._config.size_wh)
-        maps_wh = (SIZE_WH[0] // STRIDE, SIZE_WH[1] // STRIDE)
-        back = affine.inverse(whole.between(maps_wh, self._config.size_wh)[None])
+        parts = []
         try:
-            for first in range(0, len(self._held_in), 16):
-                index = self._held_in[first : first + 16]
-                target = self._targets(index)
-                points, scores = heatmap.decode_dark(target)
-                wanted.append(np.where(scores[..., None] > 0.3, points, np.nan))
-                if self._config.start == "image":
-                    crops, target = self._seen([whole] * len(index), self._crops(index), target)
-                    batch = torch.from_numpy(to_batch(crops, self._card))
-                    answer = self._net.all_heatmaps(batch).refined.float().numpy()
-                else:
-                    answer = self._forward(index).refined.float().numpy()
-                errors.append(((answer - target) ** 2).mean((1, 2, 3)))
-                points, _ = heatmap.decode_dark(answer)
-                found.append(affine.apply(np.repeat(back, len(points), 0), points))
+            for first in range(0, len(numbers), 16):
+                parts.append(self._ask(numbers[first : first + 16], spoiled))
         finally:
             self._net = mine
-        hand = self._cache.hand[self._held_in]
-        return {
-            "score": _mean_oks(np.concatenate(found), np.concatenate(wanted)),
-            "pck": _pck(np.concatenate(found), hand),
-            "mse": float(np.concatenate(errors).mean()) * 1000,
-            "people": float(len(hand)),
-        }
+        return Asked.joined(parts)
+
+    def _ask(self, index: np.ndarray, spoiled: bool) -> Asked:
+        target = self._targets(index)
+        points, scores = heatmap.decode_dark(target)
+        wanted = np.where(scores[..., None] > 0.3, points, np.float32(np.nan))
+        labels = self._cache.hand[index]
+        exact = np.array([self._cache.sources[i] in EXACT for i in index])[:, None, None]
+        labelled = exact & (labels[..., 2:] > 0)
+        hand = np.where(labelled, labels[..., :2] / STRIDE, np.float32(np.nan))
+        if self._config.start not in SEEN_ANEW:
+            answer = self._forward(index).refined.float().numpy()
+            found, errors = heatmap.decode_dark(answer)[0], ((answer - target) ** 2)
+            return Asked(found, wanted, hand, errors.mean((1, 2, 3)))
+        size_wh, crops, maps, views = self._config.size_wh, [], [], []
+        for number, one in zip(index, target, strict=True):
+            turned, canvas = float(self._cache.turned[number]), self._cache.canvas[number]
+            rng = np.random.default_rng([5, int(number)])
+            framing = Framing() if spoiled else PLAIN
+            view = draw_view(rng, one, turned, size_wh, framing)
+            crop = view.image(canvas, size_wh)
+            crops.append(photographed(rng, crop, Camera()) if spoiled else crop)
+            maps.append(view.heatmaps(one, size_wh))
+            views.append(view)
+        answer = self._answer(np.stack(crops)).refined.float().numpy()
+        errors = ((answer - np.stack(maps)) ** 2).mean((1, 2, 3))
+        maps_wh = (SIZE_WH[0] // STRIDE, SIZE_WH[1] // STRIDE)
+        back = affine.inverse(np.stack([view.between(maps_wh, size_wh) for view in views]))
+        found = affine.apply(back, heatmap.decode_dark(answer)[0])
+        in_sight = np.stack(maps).max((2, 3)) > 0.2  # what a view cut off is not asked for
+        wanted = np.where(in_sight[..., None], wanted, np.float32(np.nan))
+        hand = np.where(in_sight[..., None], hand, np.float32(np.nan)) if spoiled else hand
+        return Asked(found, wanted, hand, errors)
 
     def describe(self) -> dict[str, Any]:
         """The network and its card."""
         return {"network": describe(self._net), "card": self._card.to_json()}
 
 
-def _mean_oks(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Mean OKS in the crop, taking a body to fill a third of it."""
-    values = []
-    area = np.array([64 * 48 / 3], np.float32)
-    for one, truth in zip(found, wanted, strict=True):
-        visible = np.isfinite(truth).all(-1)
-        if visible.any():
-            values.append(
-                float(oks(one[None], truth[None], visible[None], area, COCO_17.oks_sigmas)[0, 0])
-            )
-    return float(np.mean(values)) if values else 0.0
-
-
-def _pck(found: np.ndarray, hand: np.ndarray) -> float:
-    """Part of hand-labelled joints found within 0.2 of the torso (left shoulder to right hip)."""
-    points = np.where(hand[..., 2:] > 0, hand[..., :2] / STRIDE, np.nan)
-    torso = np.linalg.norm(points[:, 5] - points[:, 12], axis=-1)
-    away = np.linalg.norm(found - points, axis=-1) / torso[:, None]
-    known = np.isfinite(points).all(-1) & np.isfinite(torso)[:, None]
-    hits = np.where(np.isfinite(away), away, np.inf) < 0.2
-    return float(hits[known].mean()) if known.any() else 0.0
+def _mean(values: np.ndarray) -> float:
+    """Of those who have a value; 0 if nobody has."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else 0.0

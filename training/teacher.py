@@ -77,6 +77,14 @@ class PoseTeacher:
             )
         return np.asarray(total / (1 + self._views), np.float32)
 
+    def once(self, crop: ByteArray) -> FloatArray:
+        """(K, H/4, W/4) float32: what the first network alone says of the crop as it is."""
+        picture = crop[None, ..., ::-1].astype(np.float32)
+        batch = np.ascontiguousarray(((picture - MEAN_RGB) / STD_RGB).transpose(0, 3, 1, 2))
+        network = self._networks[0]
+        answer = network.run(None, {network.get_inputs()[0].name: batch})[0][0]
+        return np.asarray(answer, np.float32)
+
     def _both_ways(self, crop: ByteArray) -> FloatArray:
         both = np.stack([crop, crop[:, ::-1]])[..., ::-1].astype(np.float32)
         batch = np.ascontiguousarray(((both - MEAN_RGB) / STD_RGB).transpose(0, 3, 1, 2))

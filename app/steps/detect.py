@@ -96,17 +96,20 @@ class PersonDetector:
 
 
 def whole_people(
-    candidates: Boxes, min_inside: float = 0.9, min_share: float = 0.3
+    candidates: Boxes, min_inside: float = 0.9, min_share: float = 0.3, max_score: float = 0.6
 ) -> npt.NDArray[np.bool_]:
     """Tell boxes of whole people from boxes of parts of somebody who has a better box.
 
-    A box that lies inside a better one and is a good part of its size is the same person's upper
-    body or legs; a much smaller one may be a child or somebody far behind and stays.
+    A box that lies inside a far better one and is a good part of its size is the same person's
+    upper body or legs; a much smaller one may be a child or somebody far behind and stays. So does
+    one that is nearly as sure: in crowds those are people (dropping them too cost 0.02 of AP50 on
+    200 held-in photographs), and two poses that are one person's are told apart later.
 
     Args:
         candidates: N boxes, best first.
         min_inside: Share of a part's area that lies inside the better box.
         min_share: A part's area over the better box's.
+        max_score: A part's score over the better box's.
 
     Returns:
         (N,) bool.
@@ -116,6 +119,7 @@ def whole_people(
     high = np.minimum(xyxy[:, None, 2:], xyxy[None, :, 2:])
     common = np.prod(np.maximum(high - low, 0), axis=2)  # (N, N)
     part = (common > min_inside * area[:, None]) & (area[:, None] > min_share * area[None])
+    part &= candidates.scores[:, None] < max_score * candidates.scores[None]
     better = np.tri(len(xyxy), k=-1, dtype=bool)  # [i, j]: j comes before i
     parts: npt.NDArray[np.bool_] = (part & better).any(axis=1)
     return ~parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,17 @@ from network.cpn import LiteCpn, LiteCpnConfig
 from pose import heatmap
 from pose.errors import InputError
 from pose.skeleton import COCO_17
+from training.augment import Camera
 from training.distill import Cache, open_cache, remember_features
+from training.distill_exam import hits_of_each, oks_of_each
 from training.distill_job import DistillConfig, DistillJob, Start
+from training.distill_view import PLAIN
 from training.pose_recipe import CARD
 from training.teacher import unmirrored
 
 SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)
 COUNT = 12
+STILL = Camera(0, 0, 0, 0, 0, 0)
 
 
 @pytest.fixture
@@ -31,11 +36,16 @@ def cache(tmp_path: Path, rng: np.random.Generator) -> Cache:
     hand = np.concatenate([points * 4 + 6, np.full((COUNT, 17, 1), 2)], axis=2)
     hand[:, 3, 2] = 0
     hand[:, 4, :2] += 80
-    np.save(tmp_path / "crops.npy", rng.integers(0, 255, (COUNT, 256, 192, 3)).astype(np.uint8))
+    canvas = rng.integers(0, 255, (COUNT, 320, 320, 3)).astype(np.uint8)
+    np.save(tmp_path / "canvas.npy", canvas)
+    np.save(tmp_path / "turned.npy", np.where(np.arange(COUNT) % 3 == 2, 90.0, 0).astype("f4"))
     np.save(tmp_path / "targets.npy", (soft * 255).astype(np.uint8))
     np.save(tmp_path / "hand.npy", hand.astype(np.float32))
     np.save(tmp_path / "done.npy", np.ones(COUNT, bool))
-    rows = [{"held_in": i % 4 == 0, "source": "lspet" if i % 2 else "parse"} for i in range(COUNT)]
+    rows = [
+        {"held_in": i % 4 == 0, "source": "lspet" if i % 2 else "parse", "file": f"{i // 2}.jpg"}
+        for i in range(COUNT)
+    ]
     (tmp_path / "plan.json").write_text(json.dumps(rows))
     return open_cache(tmp_path)
 
@@ -51,12 +61,13 @@ def _job(cache: Cache, start: Start) -> DistillJob:
             levels = backbone(image) if start == "pyramid" else backbone.early(image)
         return [level.numpy() for level in levels]
 
-    if start != "image":
+    if start in ("pyramid", "early"):
         remember_features(cache, start, forward, batch=5)
-    return DistillJob(network, cache, CARD, DistillConfig(start=start, batch=3))
+    early = forward if start == "late" else None
+    return DistillJob(network, cache, CARD, DistillConfig(start=start, batch=3), early)
 
 
-@pytest.mark.parametrize("start", ["pyramid", "early", "image"])
+@pytest.mark.parametrize("start", ["pyramid", "early", "late", "image"])
 def test_each_start_trains_its_part_and_no_more(cache: Cache, start: Start) -> None:
     job = _job(cache, start)
     groups = job.parameter_groups(1e-3)
@@ -96,9 +107,37 @@ def test_validation_tells_the_teachers_own_answer_from_a_bad_one(cache: Cache) -
     job = _job(cache, "image")
 
     figures = job.validate(job.network)
+    asked = job.ask(job.network, job.held_in)
+    right = replace(asked, found=asked.wanted)
 
     assert figures["people"] == 3
     assert 0 <= figures["score"] < 0.5
+    np.testing.assert_allclose(oks_of_each(right), 1, atol=1e-6)
+    assert np.isnan(hits_of_each(asked)).all(), "PARSE swaps sides: no ruler"
+
+
+def test_spoiled_views_are_the_same_in_every_call(cache: Cache) -> None:
+    job = _job(cache, "image")
+
+    plain = job.ask(job.network, job.held_in)
+    once, again = (job.ask(job.network, job.held_in, spoiled=True) for _ in range(2))
+
+    np.testing.assert_array_equal(once.found, again.found)
+    assert not np.array_equal(once.found, plain.found)
+    assert len(job.ask(job.network, job.held_in[:0]).found) == 0
+
+
+def test_somebody_steps_in_front_only_as_often_as_asked(cache: Cache) -> None:
+    person = np.full((60, 30, 4), 255, np.uint8)
+    network = LiteCpn(SMALL)
+
+    def seen(chance: float) -> np.ndarray:
+        config = DistillConfig("image", 3, paste_chance=chance, framing=PLAIN, camera=STILL)
+        job = DistillJob(network, cache, CARD, config, people=[person])
+        index = np.arange(3)
+        return job._seen_anew(np.random.default_rng(1), index, job._targets(index))[0]
+
+    assert (seen(1.0) == 255).all(-1).mean() > 0.005 + (seen(0.0) == 255).all(-1).mean()
 
 
 def test_sources_with_a_share_above_one_come_again(cache: Cache) -> None:

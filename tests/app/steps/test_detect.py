@@ -118,7 +118,8 @@ def test_frames_of_one_size_share_a_batch_and_keep_their_order() -> None:
         ([(0, 0, 10, 30, 0.34)], []),
         ([(0, 0, 10, 30, 0.9), (1, 0, 11, 30, 0.8)], [0]),
         ([(0, 0, 10, 30, 0.8), (50, 0, 60, 30, 0.9)], [1, 0]),
-        ([(0, 0, 40, 100, 0.9), (5, 0, 38, 45, 0.8)], [0]),  # head and shoulders of the first
+        ([(0, 0, 40, 100, 0.9), (5, 0, 38, 45, 0.5)], [0]),  # head and shoulders of the first
+        ([(0, 0, 40, 100, 0.9), (5, 0, 38, 45, 0.8)], [0, 1]),  # somebody close in front
         ([(0, 0, 80, 100, 0.9), (30, 60, 50, 100, 0.8)], [0, 1]),  # a child before an adult
         ([(200, 10, 220, 60, 0.9)], []),  # on the grey beside a small picture
     ],
@@ -151,11 +152,13 @@ def test_boxes_end_at_the_frame() -> None:
 
 
 def test_a_part_goes_only_if_a_better_box_holds_it() -> None:
-    part_first = candidates((5, 0, 38, 45, 0.9), (0, 0, 40, 100, 0.8))
+    part, whole = (5, 0, 38, 45), (0, 0, 40, 100)
+    part_first = candidates((*part, 0.9), (*whole, 0.4))
+    whole_first = candidates((*whole, 0.9), (*part, 0.4))
 
     assert whole_people(Boxes.empty()).shape == (0,)
     assert whole_people(part_first).tolist() == [True, True]
-    assert whole_people(part_first[::-1]).tolist() == [True, False]
+    assert whole_people(whole_first).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
