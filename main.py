@@ -47,6 +47,7 @@ COMMANDS = {
     "evaluate": "evaluation.evaluate",
     "robustness": "evaluation.robustness",
     "pareto": "evaluation.pareto",
+    "worst": "evaluation.worst",
     "ablate": "evaluation.ablate",
     "ingredients": "evaluation.ingredients",
     "train": "training.train",

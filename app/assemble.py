@@ -68,6 +68,8 @@ class PeopleConfig:
         detect_every: Look for people in every n-th frame; follow them in between.
         min_score: Boxes with a lower score are nobody.
         max_people: At most so many people per frame, the surest ones.
+        person_side: Longest side in pixels of what the detector sees, a multiple of 32; 0 takes
+            its own, 320. 416 or 640 find smaller people, and take longer.
         flip: Look at every person's mirror image too: slower, more accurate.
         smooth: Take the jitter out of keypoints.
         lanes: Frames that go through the networks side by side; 0 chooses by the cores.
@@ -83,6 +85,7 @@ class PeopleConfig:
     detect_every: int = 1
     min_score: float = 0.35
     max_people: int = 20
+    person_side: int = 0
     flip: bool = False
     smooth: bool = True
     lanes: int = 0
@@ -192,7 +195,7 @@ def make_groups(
 def skeleton_of(config: PeopleConfig) -> Skeleton:
     """What the keypoints will be; errors as in `assemble`, so that they are told early."""
     _check(config)
-    PersonDetector(_engine(config.person, config))
+    PersonDetector(_engine(config.person, config), side=config.person_side)
     return _estimator(config).card.keypoints
 
 
@@ -236,8 +239,10 @@ def _makers(
     def detector() -> PersonDetector:
         engine = _engine(config.person, config, **options)
         if dials is None:
-            return PersonDetector(engine, config.min_score, max_people=config.max_people)
-        return PersonDetector(engine, _LOWEST_SCORE, max_people=_MOST_PEOPLE)
+            most, low = config.max_people, config.min_score
+        else:
+            most, low = _MOST_PEOPLE, _LOWEST_SCORE
+        return PersonDetector(engine, low, max_people=most, side=config.person_side)
 
     def looking(step: PersonDetector) -> Callable[[Sequence[Frame]], list[Boxes]]:
         return step if dials is None else lambda frames: chosen(step(frames), dials())

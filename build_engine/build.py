@@ -51,6 +51,8 @@ class Config:
     """X.engine, X.onnx in another precision, or X.safetensors of --checkpoint; else the cache."""
     precision: Precision = "fp16"
     """Of what --out names, or of the engine in the cache."""
+    side: int = 0
+    """Longest side in pixels that an engine of a detector takes; 0 for the card's own."""
     batch: tuple[int, int, int] = (1, 4, 16)
     """Smallest, usual and largest number of pictures in one run of the engine."""
     keep_fp32: tuple[str, ...] = ()
@@ -100,6 +102,7 @@ def run(config: Config) -> None:
         onnx=onnx,
         out=config.out,
         precision=config.precision,
+        side=config.side,
         backend=config.backend,
         options=BuildOptions(
             batch=config.batch,

@@ -23,7 +23,7 @@ from engines.engine_cache import cache_folder, cached_engine, onnx_sha256
 from engines.engine_file import SUFFIX, BuiltFor, Here, shape_text, write_engine
 from engines.onnxruntime_engine import OnnxRuntimeEngine
 from model_zoo.zoo import model_path
-from pose.card import ModelCard
+from pose.card import ModelCard, sized
 from pose.errors import EngineError, UsageError
 from pose.onnx_header import card_in_onnx
 
@@ -45,6 +45,7 @@ class Request:
         onnx: Name of a model that ships, or an ONNX file with its card.
         out: Engine file; None for the cache.
         precision: Of the engine.
+        side: Longest side of a detector's input in pixels; 0 takes the card's.
         backend: What builds and runs it.
         options: For TensorRT.
         keep: Node names or operators that stay float32.
@@ -59,6 +60,7 @@ class Request:
     onnx: str
     out: Path | None = None
     precision: Precision = "fp16"
+    side: int = 0
     backend: Backend = "tensorrt"
     options: BuildOptions = field(default_factory=BuildOptions)
     keep: tuple[str, ...] = ()
@@ -105,6 +107,8 @@ def make_engine(request: Request, watch: Watch | None = None) -> Made:
         raise UsageError(f"--out: expected a file ending in {SUFFIX}, got {request.out}")
     source = model_path(request.onnx)
     card = _source_card(source, request.precision)
+    if request.side:
+        card = sized(card, request.side)
     shapes = profile(card, request.options.batch)
     driver = probe()
     if request.backend == "tensorrt" and not driver.present:

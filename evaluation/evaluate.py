@@ -60,6 +60,7 @@ class Config:
             results file (.json). A results file with keypoints is judged as it is.
         pose: Pose model, a name of the model zoo or a file; of several, heatmaps are averaged.
         person: Person detector, likewise; used with `detector` only.
+        person_side: Longest side in pixels of what the detector sees; 0 takes its own.
         flip: Look at every person's mirror image too: slower, more accurate.
         threads: Threads of each network; 0 for one per core.
         limit: Only so many photographs, spread evenly over the file; 0 for all.
@@ -80,6 +81,7 @@ class Config:
     boxes: str = DETECTOR
     pose: Annotated[str | tuple[str, ...], tyro.conf.arg(metavar="MODEL [MODEL ...]")] = "pose"
     person: str = "person"
+    person_side: int = 0
     flip: bool = False
     threads: int = 0
     limit: int = 0
@@ -222,8 +224,17 @@ def _predictions(
 def _detector(config: Config) -> PersonDetector:
     engine = open_engine(model_path(config.person), threads=config.threads)
     if not config.nms:
-        return PersonDetector(engine, config.min_score, max_people=config.max_people)
-    return PersonDetector(engine, config.min_score, 1.0, max_people=_CANDIDATES, parts=True)
+        return PersonDetector(
+            engine, config.min_score, max_people=config.max_people, side=config.person_side
+        )
+    return PersonDetector(
+        engine,
+        config.min_score,
+        1.0,
+        max_people=_CANDIDATES,
+        parts=True,
+        side=config.person_side,
+    )
 
 
 def _progress(runs: Iterable[Sequence[Photograph]], count: int) -> Iterable[Sequence[Photograph]]:

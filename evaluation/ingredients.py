@@ -39,7 +39,6 @@ from training.pose_recipe import (
     LITE_SIZE_WH,
     SHARES,
     cut_out_people,
-    kept_crops,
     started,
 )
 from training.progress import Progress
@@ -140,7 +139,7 @@ def run(config: Config) -> None:
     missing = [name for name in config.rows or ROWS if not _answers(config, name).is_file()]
     if missing and not config.only_print:
         recipe = recipes.Config("pose-base", config.data, init=config.init)
-        cache = kept_crops(recipe, config.cache)
+        cache = distill.open_cache(config.cache)
         people = cut_out_people(recipe)
         for name in missing:
             _train(config, name, recipe, cache, people)

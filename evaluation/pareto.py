@@ -1,8 +1,8 @@
 """Compare models by accuracy and milliseconds, ours and others', as a table and a picture.
 
 Pose models are judged by AP in people's true boxes, detectors by AP50 of their boxes. Times are of
-the network alone, one picture at a time, with each number of threads. Rounds take turns, so that
-what else the machine does hits all; peers' files are given with --peers.
+the network alone, with each number of threads; of pose networks also for several people at once.
+Rounds take turns, so that what else the machine does hits all; peers' files are given with --peers.
 
 Example:
     main.py pareto --annotations person_keypoints_val2017.json --images val2017 --out pareto.png
@@ -11,13 +11,14 @@ Example:
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from evaluation.peers import MOVENET, with_cards
 from evaluation.predict import Predictions, detected_boxes, predict, true_boxes
 from evaluation.scores import score
 from model_zoo.zoo import model_path
-from pose.card import ModelCard
+from pose.card import ModelCard, sized
 from pose.errors import InputError, UsageError
 from pose.skeleton import COCO_17, Skeleton
 
@@ -54,9 +55,11 @@ class Config:
     Attributes:
         annotations: COCO annotations of people: keypoints for pose models, boxes for detectors.
         images: Folder of the photographs.
-        models: Models of ours: names of the model zoo or files.
+        models: Models of ours: names of the model zoo or files; a detector's longest side may
+            follow, as in `person@416`.
         peers: Folder with the networks of others that `evaluation/peers.py` knows.
         threads: Numbers of threads to time with.
+        people: Pose networks are also timed with so many people in one run; 1 for no more.
         rounds: How often each network is timed; the median counts.
         runs: Runs of a network in each round.
         limit: Only so many photographs, spread evenly over the file; 0 for all.
@@ -66,9 +69,10 @@ class Config:
 
     annotations: Path
     images: Path
-    models: tuple[str, ...] = (POSE, PERSON)
+    models: tuple[str, ...] = (POSE, "pose-lite", PERSON, f"{PERSON}@416")
     peers: Path | None = None
     threads: tuple[int, ...] = (1, 2)
+    people: int = 4
     rounds: int = 5
     runs: int = 10
     limit: int = 0
@@ -86,7 +90,8 @@ class Contender:
         ours: Else a peer.
         judge: Predictions on photographs.
         skeleton: Order of its keypoints.
-        runner: Opens it with so many threads, in an ExitStack; answers what runs it once.
+        runner: Opens it with so many threads, in an ExitStack; answers what runs it once on so
+            many pictures.
         runtime: What runs it.
     """
 
@@ -95,7 +100,7 @@ class Contender:
     ours: bool
     judge: Callable[[Annotations], Predictions]
     skeleton: Skeleton
-    runner: Callable[[int, ExitStack], Callable[[], object]]
+    runner: Callable[[int, ExitStack], Callable[[int], object]]
     runtime: str = "ONNX Runtime"
 
 
@@ -110,6 +115,7 @@ class Row:
     accuracy: float
     interval: tuple[float, float]
     ms: dict[int, float]
+    ms_together: dict[int, float]
 
 
 def run(config: Config) -> None:
@@ -121,8 +127,8 @@ def run(config: Config) -> None:
         UnavailableError: A package or a backend is missing.
         OutputError: The picture cannot be written.
     """
-    if not config.threads or min(*config.threads, config.rounds, config.runs) < 1:
-        raise UsageError("expected --threads, --rounds and --runs of 1 or more")
+    if not config.threads or min(*config.threads, config.people, config.rounds, config.runs) < 1:
+        raise UsageError("expected --threads, --people, --rounds and --runs of 1 or more")
     if config.out is not None and config.out.suffix.lower() != ".png":
         raise UsageError(f"--out: expected a name that ends in .png, got {config.out}")
     annotations = read_annotations(config.annotations, config.images)
@@ -137,20 +143,19 @@ def run(config: Config) -> None:
     if config.json:
         sys.stdout.write(json.dumps(_as_json(rows, config)) + "\n")
         return
-    console = Console(file=sys.stdout, width=110)
+    console = Console(file=sys.stdout, width=130)
     console.print(f"{config.annotations.name}, {machine_name()}")
     for task in (POSE, PERSON):
         some = [row for row in rows if row.task == task]
         if some:
-            console.print(_table(some, task, config.threads))
+            console.print(_table(some, task, config))
 
 
 # ---- who takes part --------------------------------------------------------------------------
 
 
 def _contenders(config: Config, folder: Path) -> list[Contender]:
-    ours = [model_path(name) for name in config.models]
-    contenders = [_network(path, ours=True) for path in ours]
+    contenders = [_ours(name) for name in config.models]
     if config.peers is not None:
         if not config.peers.is_dir():
             raise InputError(f"--peers: expected a folder, got {config.peers}")
@@ -162,13 +167,30 @@ def _contenders(config: Config, folder: Path) -> list[Contender]:
     return contenders
 
 
-def _network(path: Path, ours: bool) -> Contender:
-    card = open_engine(path).card
+def _ours(name: str) -> Contender:
+    """Of `NAME`, `FILE` or a detector's `NAME@SIDE`."""
+    model, _, side = name.partition("@")
+    if side and not side.isdecimal():
+        raise UsageError(f"--models: expected a side in pixels behind @, got {name!r}")
+    return _network(model_path(model), True, int(side or 0))
 
-    def runner(threads: int, stack: ExitStack) -> Callable[[], object]:
+
+def _network(path: Path, ours: bool, side: int = 0) -> Contender:
+    card = open_engine(path).card
+    if side:
+        card = replace(sized(card, side), name=f"{card.name} {side}")
+
+    def runner(threads: int, stack: ExitStack) -> Callable[[int], object]:
         engine = stack.enter_context(open_engine(path, threads=threads))
-        batch = _noise(card)
-        return lambda: engine.infer(batch)
+        picture = _noise(card)
+        batches = {1: picture}
+
+        def run(count: int) -> object:
+            if count not in batches:
+                batches[count] = np.repeat(picture, count, axis=0)
+            return engine.infer(batches[count])
+
+        return run
 
     def poses(annotations: Annotations) -> Predictions:
         with CropEstimator(open_engine(path)) as step:
@@ -176,7 +198,7 @@ def _network(path: Path, ours: bool) -> Contender:
 
     def boxes(annotations: Annotations) -> Predictions:
         engine = open_engine(path)
-        with PersonDetector(engine, _LOW_SCORE, max_people=_MANY_PEOPLE) as step:
+        with PersonDetector(engine, _LOW_SCORE, max_people=_MANY_PEOPLE, side=side) as step:
             return predict(annotations, detected_boxes(step), None)
 
     pose = card.task == POSE
@@ -191,10 +213,10 @@ def _movenet(path: Path) -> Contender:
         with MoveNet(path, threads=0) as step:
             return predict(annotations, true_boxes, step, COCO_17)
 
-    def runner(threads: int, stack: ExitStack) -> Callable[[], object]:
+    def runner(threads: int, stack: ExitStack) -> Callable[[int], object]:
         step = stack.enter_context(MoveNet(path, threads))
         picture = np.random.default_rng(0).integers(0, 255, (192, 192, 3), np.uint8)
-        return lambda: step.infer(picture)
+        return lambda count: [step.infer(picture) for _ in range(count)]
 
     name = "MoveNet Lightning int8"
     return Contender(name, POSE, False, judge, COCO_17, runner, runtime="OpenVINO")
@@ -211,7 +233,8 @@ def _noise(card: ModelCard) -> Any:
 def _measured(
     contenders: Sequence[Contender], annotations: Annotations, config: Config
 ) -> list[Row]:
-    ms = _milliseconds(contenders, config)
+    ms = _milliseconds(contenders, config, 1)
+    together = _milliseconds(contenders, config, config.people) if config.people > 1 else {}
     weights = bootstrap.draw(len(annotations.photographs))
     rows = []
     for number, each in enumerate(
@@ -228,27 +251,37 @@ def _measured(
         times = {threads: ms[threads][number] for threads in config.threads}
         span = bootstrap.interval(scores.draws[figure])
         accuracy = scores.figures[figure]
-        rows.append(Row(each.name, each.task, each.ours, each.runtime, accuracy, span, times))
+        several = {threads: spent[number] for threads, spent in together.items() if pose}
+        rows.append(
+            Row(each.name, each.task, each.ours, each.runtime, accuracy, span, times, several)
+        )
     return rows
 
 
-def _milliseconds(contenders: Sequence[Contender], config: Config) -> dict[int, list[float]]:
-    """For each number of threads the median time of each contender, in ms; all take turns."""
+def _milliseconds(
+    contenders: Sequence[Contender], config: Config, count: int
+) -> dict[int, list[float]]:
+    """For each number of threads the median time of each contender, in ms; all take turns.
+
+    With `count` above 1 only pose networks run, on so many pictures; the others get NaN.
+    """
     medians = {}
     for threads in config.threads:
         spent: list[list[float]] = [[] for _ in contenders]
         with ExitStack() as stack:
             once = [each.runner(threads, stack) for each in contenders]
-            for each in once:
-                each()  # the first run allocates
+            able = [n for n, each in enumerate(contenders) if count == 1 or each.task == POSE]
+            for number in able:
+                once[number](count)  # the first run allocates
             for _ in range(config.rounds):
-                for number, each in enumerate(once):
-                    each()  # its weights come back into the cache, as they stay in a video
+                for number in able:
+                    each = once[number]
+                    each(count)  # its weights come back into the cache, as they stay in a video
                     for _ in range(config.runs):
                         started = time.perf_counter()
-                        each()
+                        each(count)
                         spent[number].append(1e3 * (time.perf_counter() - started))
-        medians[threads] = [statistics.median(times) for times in spent]
+        medians[threads] = [statistics.median(times or [math.nan]) for times in spent]
     return medians
 
 
@@ -280,9 +313,12 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _table(rows: Sequence[Row], task: str, threads: Sequence[int]) -> Table:
-    figure = FIGURES[task].removeprefix("detector_")
+def _table(rows: Sequence[Row], task: str, config: Config) -> Table:
+    figure, threads = FIGURES[task].removeprefix("detector_"), config.threads
     heads = [f"ms, {_threads(count)}" for count in threads]
+    several = task == POSE and config.people > 1
+    if several:
+        heads += [f"{config.people} people, {_threads(count)}" for count in threads]
     table = Table(
         "model", figure, "95 %", *heads, "runs on", "nobody better with", box=None, pad_edge=False
     )
@@ -297,6 +333,7 @@ def _table(rows: Sequence[Row], task: str, threads: Sequence[int]) -> Table:
             f"{row.accuracy:.3f}",
             "{:.3f} to {:.3f}".format(*row.interval),
             *(f"{row.ms[count]:.1f}" for count in threads),
+            *(f"{row.ms_together[count]:.1f}" for count in threads if several),
             row.runtime,
             ", ".join(best),
         )
@@ -307,6 +344,7 @@ def _as_json(rows: Sequence[Row], config: Config) -> dict[str, Any]:
     return {
         "machine": machine_name(),
         "annotations": config.annotations.name,
+        "people_together": config.people,
         "models": [
             {
                 "name": row.name,
@@ -316,6 +354,7 @@ def _as_json(rows: Sequence[Row], config: Config) -> dict[str, Any]:
                 FIGURES[row.task]: round(row.accuracy, 6),
                 "interval": [round(end, 6) for end in row.interval],
                 "ms": {str(count): round(value, 3) for count, value in row.ms.items()},
+                "ms_together": {str(n): round(value, 3) for n, value in row.ms_together.items()},
             }
             for row in rows
         ],

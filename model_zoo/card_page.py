@@ -22,6 +22,8 @@ def card_page(card: ModelCard) -> str:
         "Initialisation": card.initialisation,
         "Teacher": card.teacher,
         "Training": card.training,
+        "Time spent": card.time_spent,
+        "Limits": card.limits,
         "Licence": card.licence,
     }
     lines = [f"# {card.name}", "", "| | |", "|---|---|"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Literal
 
-from pose.errors import ModelFileError
+from pose.errors import ModelFileError, UsageError
 from pose.skeleton import Skeleton, skeleton_named
 
 CARD_KEY = "pose_model_card"
@@ -45,6 +45,8 @@ class ModelCard:
         teacher: Whose answers were learned, if any.
         licence: Licence of the weights, and notes.
         training: How it was trained, in a few sentences.
+        time_spent: How long that took, and on what.
+        limits: Who and what is under-represented, and where it fails.
         command: The one command that trains it again.
         measured: Accuracy and time, by name of the figure, its data or machine in the name.
     """
@@ -68,6 +70,8 @@ class ModelCard:
     teacher: str = ""
     licence: str = ""
     training: str = ""
+    time_spent: str = ""
+    limits: str = ""
     command: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
 
@@ -131,6 +135,29 @@ class ModelCard:
                 f"{source}: input size, std and heatmap peak must be positive; mend the card"
             )
         return card
+
+
+def sized(card: ModelCard, side: int) -> ModelCard:
+    """The card of a detector that is given frames of another size.
+
+    Args:
+        card: With `any_size`.
+        side: Longest side of the input in pixels, a multiple of 32.
+
+    Raises:
+        UsageError: The network has one size, the side is none, or more than an engine was built
+            for.
+    """
+    if not card.any_size:
+        raise UsageError(f"{card.name} takes pictures of {card.input_size_wh} only; leave the size")
+    if side < 32 or side % 32:
+        raise UsageError(f"expected a longest side of a multiple of 32 pixels, got {side}")
+    if card.built_for and side > max(card.input_size_wh):
+        raise UsageError(
+            f"the engine of {card.name} was built for sides up to {max(card.input_size_wh)}, "
+            f"asked for {side}; build one: main.py build --onnx {card.name} --side {side}"
+        )
+    return replace(card, input_size_wh=(side, side))
 
 
 # The annotations that JSON can break, by their text.

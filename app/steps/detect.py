@@ -15,6 +15,7 @@ from typing_extensions import Self
 from app.steps.decoders import BOX_DECODERS
 from engines.engine import Engine
 from pose import affine, boxes, crops
+from pose.card import sized
 from pose.errors import ModelFileError
 from pose.types import Boxes, ByteArray, FloatArray, Frame
 
@@ -28,9 +29,12 @@ class PersonDetector:
         nms_iou: Of two boxes that overlap more than this, the better one stays.
         max_people: At most so many boxes per frame, best first.
         parts: Keep boxes that seem to be a part of somebody who has a better box.
+        side: Longest side in pixels of what the network sees, for one that takes any size; 0 for
+            the card's. More finds smaller people, and takes longer.
 
     Raises:
         ModelFileError: The card is for another task or names an unknown decoder.
+        UsageError: The network does not take that side.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class PersonDetector:
         nms_iou: float = 0.6,
         max_people: int = 20,
         parts: bool = False,
+        side: int = 0,
     ) -> None:
         card = engine.card
         if card.task != "person" or card.decoder not in BOX_DECODERS:
@@ -48,6 +53,7 @@ class PersonDetector:
                 f"got {card.name!r} for {card.task!r} with {card.decoder!r}"
             )
         self._engine = engine
+        self._card = sized(card, side) if side else card
         self._decode = BOX_DECODERS[card.decoder]
         self._min_score, self._nms_iou, self._max_people = min_score, nms_iou, max_people
         self._parts = parts
@@ -69,14 +75,14 @@ class PersonDetector:
             Per frame its boxes in frame pixels, clipped to the frame, best first.
         """
         canvases: list[tuple[ByteArray, FloatArray]] = [
-            crops.letterbox(frame.image, self._engine.card) for frame in frames
+            crops.letterbox(frame.image, self._card) for frame in frames
         ]
         batches: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for i, (canvas, _) in enumerate(canvases):
             batches[canvas.shape].append(i)
         found = [Boxes.empty() for _ in frames]
         for shape, members in batches.items():
-            batch = crops.to_batch(np.stack([canvases[i][0] for i in members]), self._engine.card)
+            batch = crops.to_batch(np.stack([canvases[i][0] for i in members]), self._card)
             outputs = self._engine.infer(batch)
             for place, i in enumerate(members):
                 candidates = self._decode(outputs, place, (shape[1], shape[0]))

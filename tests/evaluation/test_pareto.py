@@ -69,6 +69,7 @@ def test_ours_are_measured_and_drawn(
             rows = {row["task"]: row for row in json.loads(said)["models"]}
             assert rows["pose"]["AP"] > 0.9
             assert set(rows["person"]["ms"]) == {"1", "2"}
+            assert rows["pose"]["ms_together"]["1"] > 0 and not rows["person"]["ms_together"]
         else:
             assert "keypoints" in said and "figures" in said and "2 threads" in said
     picture = cv2.imread(str(tmp_path / "p.png"))
@@ -79,6 +80,10 @@ def test_ours_are_measured_and_drawn(
     ("flags", "code", "complaint"),
     [
         (["--threads", "0"], 2, "1 or more"),
+        (["--people", "0"], 2, "1 or more"),
+        (["--models", "person@big"], 2, "a side in pixels behind @"),
+        (["--models", "person@100"], 2, "a multiple of 32"),
+        (["--models", "pose@416"], 2, "only; leave the size"),
         (["--out", "p.jpg"], 2, "ends in .png"),
         (["--peers", "nowhere"], 65, "expected a folder"),
     ],

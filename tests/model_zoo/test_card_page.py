@@ -18,7 +18,7 @@ def test_a_card_that_says_little_says_so() -> None:
 
     assert page.startswith("# small\n")
     assert "96 x 128" in page
-    assert page.count("Not said.") == 5
+    assert page.count("Not said.") == 7
 
 
 @pytest.mark.parametrize("name", MODELS)
