@@ -52,6 +52,9 @@ class ZooEntry:
 MODELS: Mapping[str, ZooEntry] = {
     "person": ZooEntry("person.onnx", "frame -> boxes of people"),
     "pose": ZooEntry("pose.onnx", "crop of a person -> heatmaps of 17 COCO keypoints"),
+    "pose-lite": ZooEntry(
+        "pose-lite.onnx", "the same from a smaller crop, in less than half the time"
+    ),
 }
 
 

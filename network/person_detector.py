@@ -31,9 +31,7 @@ from pose.errors import ModelFileError
 STRIDES = (8, 16, 32)
 _LONGEST = 4096  # pixels: the longest side that an exported detector takes
 # Offset x, offset y, width, height -> left, top, right, bottom from the cell.
-CORNERS = np.array(
-    [[1, 0, -0.5, 0], [0, 1, 0, -0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]], np.float32
-)
+CORNERS = np.array([[1, 0, -0.5, 0], [0, 1, 0, -0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]], np.float32)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ answer and teaches them first.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from network.backbones.lite_hrnet_folded import FoldedExchange, FoldedUnits
 from network.cpn import LiteCpn
 from network.person_detector import PersonDetector, from_corners
+from network.refine_net import RefineNet
+from network.refine_net_folded import FoldedRefineNet
 from pose.errors import ModelFileError, UnavailableError
 
 if TYPE_CHECKING:
@@ -57,10 +59,12 @@ def load_shipped(network: nn.Module, path: Path, pictures: Tensor) -> None:
     biases = _fill(deployed, convolutions, path, optional="heads.")
     if is_folded:
         _unfold(network.backbone, deployed.backbone)
+        assert isinstance(network.refine_net, RefineNet)
+        assert isinstance(deployed.refine_net, FoldedRefineNet)
+        biases = _unfold_refine_net(network.refine_net, deployed.refine_net, biases)
+        network.heads.load_state_dict(deployed.heads.state_dict())
     else:
-        network.backbone.load_state_dict(deployed.backbone.state_dict())
-    for name in ("refine_net", "heads"):
-        getattr(network, name).load_state_dict(getattr(deployed, name).state_dict())
+        network.load_state_dict(deployed.state_dict())
     for head in list(network.heads)[1:]:
         assert isinstance(head, nn.Conv2d)
         nn.init.zeros_(head.weight)
@@ -142,16 +146,17 @@ def _unfold(backbone: nn.Module, deployed: nn.Module) -> None:
     for name, module in deployed.named_modules():
         if isinstance(module, FoldedUnits):
             where, _, number = name.rpartition(".")
-            units = {"first": 2 * int(number), "second": 2 * int(number) + 1}
-            weight = state[f"{name}.second.expand.weight"]
-            half = weight.shape[0]
-            turn = torch.cat([torch.arange(0, half, 2), torch.arange(1, half, 2)])
-            weight[:, turn] = weight.clone()
-            _rename(state, lambda n, units=units, name=name, where=where: (  # type: ignore[misc]
-                f"{where}.{units[n.split('.')[name.count('.') + 1]]}"
-                f".{n.removeprefix(name + '.').partition('.')[2]}"
-                if n.startswith((f"{name}.first.", f"{name}.second.")) else n
-            ))  # fmt: skip
+            first, second = (f"{where}.{2 * int(number) + i}" for i in (0, 1))
+            joined = state.pop(f"{name}.again.weight")
+            quarter = len(joined) // 2
+            weight = joined.new_empty(len(joined), len(joined), 1, 1)
+            weight[:, 0::2], weight[:, 1::2] = joined[:, :quarter], joined[:, 2 * quarter :]
+            found = {f"{second}.expand.weight": weight}
+            found[f"{second}.expand.bias"] = state.pop(f"{name}.again.bias")
+            for old in [n for n in state if n.startswith((f"{name}.first.", f"{name}.second."))]:
+                part, _, rest = old.removeprefix(f"{name}.").partition(".")
+                found[f"{first if part == 'first' else second}.{rest}"] = state.pop(old)
+            state |= found
         if isinstance(module, FoldedExchange):
             for target in range(1, len(module.branches)):
                 fusing = module.fuse[f"{target}_0"]
@@ -161,9 +166,29 @@ def _unfold(backbone: nn.Module, deployed: nn.Module) -> None:
     backbone.load_state_dict(state)
 
 
-def _rename(state: dict[str, Tensor], named: Callable[[str], str]) -> None:
-    for old in list(state):
-        state[named(old)] = state.pop(old)
+def _unfold_refine_net(
+    network: RefineNet, deployed: FoldedRefineNet, biases: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Undo `network.refine_net_folded`; answers the biases under the names that they had."""
+    state = deployed.state_dict()
+    for part in ("conv2", "bn2", "conv3", "bn3"):
+        state |= {n.replace(part, f"final.{part}", 1): state.pop(n)
+                  for n in list(state) if n.startswith(f"{part}.")}  # fmt: skip
+    levels = [level for level in deployed.levels if isinstance(level, nn.Conv2d)]
+    weight = torch.cat([level.weight.detach() for level in levels], 1)
+    bias = levels[0].bias
+    assert bias is not None
+    narrow = int(network.final.conv1.out_channels)
+    state["final.conv1.weight"], state["final.projection.0.weight"] = (
+        weight[:narrow], weight[narrow:],
+    )  # fmt: skip
+    taken = {n: t for n, t in state.items() if not n.startswith("levels.")}
+    # What is left of BatchNorm gets its statistics later.
+    network.load_state_dict({**network.state_dict(), **taken})
+    moved = {n.replace("refine_net.conv", "refine_net.final.conv"): b for n, b in biases.items()}
+    moved["refine_net.final.conv1"] = bias.detach()[:narrow]
+    moved["refine_net.final.projection.0"] = bias.detach()[narrow:]
+    return moved
 
 
 @torch.no_grad()

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from network.resize import ResizeRule, enlarged
+
 
 @dataclass(frozen=True, slots=True)
 class LiteHrnetConfig:
@@ -144,6 +146,7 @@ class LiteHrnet(nn.Module):
     def __init__(self, config: LiteHrnetConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or LiteHrnetConfig()
+        self.resize: ResizeRule = "align_corners"
         widths = config.channels
         self.stem = Stem(config.stem)
         self.transitions = nn.ModuleList(
@@ -185,9 +188,7 @@ class LiteHrnet(nn.Module):
         maps = self.stages[2](maps)
         pyramid = [self.pyramid[3](maps[3])]
         for level in (2, 1, 0):
-            above = F.interpolate(
-                pyramid[0], size=_size_hw(maps[level]), mode="bilinear", align_corners=True
-            )
+            above = enlarged(pyramid[0], _size_hw(maps[level]), self.resize)
             pyramid.insert(0, self.pyramid[level](maps[level] + above))
         return pyramid
 

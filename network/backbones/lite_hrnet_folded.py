@@ -2,8 +2,8 @@
 
 A shuffle unit splits, concatenates, and interleaves channels; on a CPU these copies cost a third of
 the network's time. Two units in a row can do with half of them: what the second unit changes is
-gathered in whatever order is cheap, and its 1x1 convolution, which does not care, has its inputs
-reordered to suit.
+never picked out, because its 1x1 convolution also takes what the first unit made and only passes,
+with weights of zero, and has its inputs in whatever order is cheap.
 """
 
 from __future__ import annotations
@@ -27,23 +27,28 @@ class FoldedUnits(nn.Module):
         self.first, self.second = copy.deepcopy(first), copy.deepcopy(second)
         half = int(first.expand.weight.shape[0])
         quarter = half // 2
-        # The second unit changes passed and new channels in turn; here the passed ones come first.
-        weight = self.second.expand.weight.detach().clone()
-        turn = torch.cat([torch.arange(0, half, 2), torch.arange(1, half, 2)])
-        self.second.expand.weight = nn.Parameter(weight[:, turn])
-        # Where the answer's channels lie in (passed twice, new and passed, newest).
+        # The second unit changes passed and new channels in turn.
+        weight, bias = self.second.expand.weight.detach(), self.second.expand.bias
+        assert bias is not None
+        self.again = nn.Conv2d(quarter + half, half, 1)
+        assert self.again.bias is not None
+        with torch.no_grad():
+            self.again.weight.zero_()
+            self.again.weight[:, :quarter] = weight[:, 0::2]
+            self.again.weight[:, 2 * quarter :] = weight[:, 1::2]
+            self.again.bias.copy_(bias)
+        del self.second.expand
+        # Where the answer's channels lie in (passed twice, new, newest).
         passed = torch.stack([torch.arange(quarter), quarter + torch.arange(quarter)], 1).flatten()
-        order = torch.stack([passed, half + torch.arange(half)], 1).flatten()
+        order = torch.stack([passed, quarter + half + torch.arange(half)], 1).flatten()
         self.register_buffer("order", order, persistent=False)
         self._sizes = [quarter, quarter, half]
 
     def forward(self, x: Tensor) -> Tensor:
         twice, once, changed = torch.split(x, self._sizes, dim=1)
         new = self.first.mix(F.relu(self.first.expand(changed)))
-        new_passed, new_changed = torch.split(new, self._sizes[:2], dim=1)
-        again = torch.cat([once, new_changed], dim=1)
-        newest = self.second.mix(F.relu(self.second.expand(again)))
-        return torch.index_select(torch.cat([twice, new_passed, newest], dim=1), 1, self.order)
+        newest = self.second.mix(F.relu(self.again(torch.cat([once, new], dim=1))))
+        return torch.index_select(torch.cat([twice, new, newest], dim=1), 1, self.order)
 
 
 class FoldedExchange(nn.Module):
@@ -92,6 +97,7 @@ def _doubled(x: Tensor) -> Tensor:
 def folded(network: LiteHrnet) -> LiteHrnet:
     """A copy of the network in its folded form; for inference only."""
     deployed = copy.deepcopy(network)
+    deployed.resize = "matrices"
     for number, stage in enumerate(deployed.stages):
         modules = [m for m in stage.children() if isinstance(m, ExchangeModule)]
         deployed.stages[number] = nn.Sequential(*(FoldedExchange(m) for m in modules))

@@ -19,6 +19,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder as `default/` is, with tiny models."""
     write_mean_network(tmp_path / "person.onnx", CARD)
     write_mean_network(tmp_path / "pose.onnx", POSE_CARD)
+    write_mean_network(tmp_path / "pose-lite.onnx", POSE_CARD)
     write_checksums(tmp_path)
     return tmp_path
 
@@ -26,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_name_gives_the_file_that_ships_and_its_card(folder: Path, name: str) -> None:
     assert model_path(name, folder) == folder / f"{name}.onnx"
-    assert card_of(name, folder) == {"person": CARD, "pose": POSE_CARD}[name]
+    assert card_of(name, folder) == (CARD if name == "person" else POSE_CARD)
 
 
 def test_a_path_gives_that_file_whatever_it_is_called(
@@ -42,7 +43,7 @@ def test_a_path_gives_that_file_whatever_it_is_called(
 
 @pytest.mark.parametrize("name", ["", "poses", "Pose", "resnet"])
 def test_an_unknown_name_is_answered_with_the_known_ones(name: str) -> None:
-    with pytest.raises(UsageError, match=r"\(person, pose\)"):
+    with pytest.raises(UsageError, match=r"\(person, pose, pose-lite\)"):
         model_path(name)
 
 

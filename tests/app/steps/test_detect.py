@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from app.steps.detect import PersonDetector, whole_people
 from engines.fake_engine import FakeEngine, write_fake
 from pose import boxes
 from pose.card import ModelCard
-from pose.errors import ModelFileError
+from pose.errors import ModelFileError, UsageError
 from pose.types import Boxes, ByteArray, FloatArray, Frame
 
 CARD = ModelCard(
@@ -142,6 +143,32 @@ def test_the_best_people_come_first_and_the_rest_is_cut_off() -> None:
         [found] = detector([scene((150, 150))])
 
     np.testing.assert_allclose(found.scores, [0.7, 0.65, 0.6], atol=1e-6)
+
+
+@pytest.mark.parametrize(("side", "seen"), [(0, (96, 160)), (320, (192, 320)), (64, (64, 64))])
+def test_the_longest_side_is_for_the_user_to_choose(side: int, seen: tuple[int, int]) -> None:
+    engine = _Counting(candidates((0, 0, 10, 30, 0.9)))
+
+    with PersonDetector(engine, side=side) as detector:
+        detector([scene((640, 360))])
+
+    assert engine.shapes == [(1, 3, *seen)]
+
+
+@pytest.mark.parametrize(
+    ("card", "side", "complaint"),
+    [
+        (CARD, 100, "a multiple of 32"),
+        (CARD, -32, "a multiple of 32"),
+        (replace(CARD, any_size=False), 320, "only; leave the size"),
+        (replace(CARD, built_for={"gpu": "x"}), 320, r"up to 160, asked for 320.*--side 320"),
+    ],
+)
+def test_a_side_that_the_network_does_not_take_is_refused(
+    card: ModelCard, side: int, complaint: str
+) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        PersonDetector(_Counting(Boxes.empty(), card), side=side)
 
 
 def test_boxes_end_at_the_frame() -> None:
