@@ -34,13 +34,8 @@ from training.distill_exam import hits_of_each, oks_of_each
 from training.distill_job import DistillConfig, DistillJob
 from training.distill_view import Framing
 from training.loop import LoopConfig, run_loop
-from training.pose_recipe import (
-    LITE_CARD,
-    LITE_SIZE_WH,
-    SHARES,
-    cut_out_people,
-    started,
-)
+from training.pose_card import LITE_CARD, LITE_SIZE_WH
+from training.pose_recipe import SHARES, cut_out_people, started
 from training.progress import Progress
 from training.teacher import PoseTeacher
 

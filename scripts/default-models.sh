@@ -33,16 +33,23 @@ pose() {
         "true boxes, person_keypoints_val_lsp (1000 people)=runs/${name}_lsp.json"
 }
 
-for recipe in pose-base person-320; do
+for recipe in pose-base pose-lite person-320; do
     say "training $recipe, runs/$recipe/train.log"
     main train --recipe "$recipe" --data "$data"
 done
-pose pose runs/pose-base/phase2_early/final.pt
+pose pose runs/pose-base/phase4_image/final.pt
+pose pose-lite runs/pose-lite/final.pt
 
 main build --checkpoint runs/person-320/best.pt --onnx runs/person.onnx
 measure runs/person_boxes.json person_boxes_val_coco --person runs/person.onnx
 measure runs/person_keypoints.json person_keypoints_val_coco --person runs/person.onnx
+measure runs/person_boxes_416.json person_boxes_val_coco --person runs/person.onnx \
+    --person-side 416
+measure runs/person_keypoints_416.json person_keypoints_val_coco --person runs/person.onnx \
+    --person-side 416
 main build --checkpoint runs/person-320/best.pt --onnx "$models/person.onnx" --measured \
     "person_boxes_val_coco (592 boxes)=runs/person_boxes.json" \
-    "end to end, person_keypoints_val_coco (143 boxes, 88 people)=runs/person_keypoints.json"
+    "end to end, person_keypoints_val_coco (143 boxes, 88 people)=runs/person_keypoints.json" \
+    "at 416, person_boxes_val_coco (592 boxes)=runs/person_boxes_416.json" \
+    "at 416, end to end, person_keypoints_val_coco (143 boxes, 88 people)=runs/person_keypoints_416.json"
 "$python" -c 'from model_zoo.zoo import write_checksums; write_checksums()'

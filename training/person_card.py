@@ -44,5 +44,11 @@ CARD = ModelCard(
         "mosaic, pasted people, colour, blur, noise, JPEG; 60 % of every batch labelled by hand; "
         "what ships is the best of its checkpoints on held-in photographs"
     ),
+    limits=(
+        "Learned mostly from photographs of adults in streets and in sport; children, old people, "
+        "wheelchairs and uniforms are rare, and nothing was measured by age, sex or skin colour. "
+        "Small people are mostly missed (under 32 pixels in the photograph four in five), crowds "
+        "are found in part, and statues, posters and mirror images count as people."
+    ),
     command="main.py train --recipe person-320 --data ../shared/data",
 )

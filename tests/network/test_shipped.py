@@ -15,7 +15,7 @@ from network.person_detector import PersonDetector
 from network.shipped import load_shipped
 from pose.errors import ModelFileError
 from training.person_card import CARD as PERSON_CARD
-from training.pose_recipe import CARD
+from training.pose_card import CARD
 
 SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1)), level_channels=16)
 

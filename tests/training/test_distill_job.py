@@ -20,7 +20,7 @@ from training.distill import Cache, open_cache, remember_features
 from training.distill_exam import hits_of_each, oks_of_each
 from training.distill_job import DistillConfig, DistillJob, Start
 from training.distill_view import PLAIN
-from training.pose_recipe import CARD
+from training.pose_card import CARD
 from training.teacher import unmirrored
 
 SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)

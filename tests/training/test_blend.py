@@ -1,0 +1,55 @@
+"""Mixing the weights before and after: the best share is kept, and only once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from network import checkpoint
+from network.cpn import LiteCpn
+from training import blend
+from training.distill_exam import Asked
+from training.distill_job import DistillJob
+
+
+class _Judge:
+    """Knows people at the place that the weight says, and wants them at 7."""
+
+    def __init__(self) -> None:
+        self.held_in = np.arange(3)
+        self.asked: list[float] = []
+
+    def ask(self, network: nn.Module, numbers: np.ndarray, spoiled: bool = False) -> Asked:
+        at = float(next(network.parameters()).detach())
+        self.asked.append(at)
+        wanted = np.full((len(numbers), 17, 2), 7, np.float32)
+        found = np.full_like(wanted, at)
+        return Asked(found, wanted, wanted * np.nan, np.zeros(len(numbers), np.float32))
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
+def test_the_best_mixture_is_kept(tmp_path: Path) -> None:
+    before, judge = nn.Linear(1, 1, bias=False), _Judge()
+    nn.init.constant_(before.weight, 0.0)
+    after = {"weight": torch.full((1, 1), 10.0)}
+    checkpoint.save(tmp_path / "after.pt", {"network": after})
+    job, start = cast(DistillJob, judge), cast(LiteCpn, before)
+
+    out = blend.blended(job, start, tmp_path / "after.pt", tmp_path / "blend.pt")
+
+    assert sorted(set(judge.asked)) == pytest.approx([10 * share for share in blend.BLENDS])
+    state = checkpoint.load(out)
+    assert state["network"]["weight"].item() == pytest.approx(7.0)
+    assert state["figures"]["share"] == pytest.approx(0.7)
+    assert float(before.weight.detach()) == 0, "what it began with stays"
+    judge.asked.clear()
+    assert blend.blended(job, start, tmp_path / "after.pt", out) == out
+    assert not judge.asked
