@@ -8,32 +8,32 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from app.cores import cores
 from app.dials import Dials
+from app.follower import Follower, PoseEstimator, chosen
+from app.people import PeopleConfig, check
 from app.pipeline.pipeline import Pipeline, SideBySide
 from app.pipeline.strip import Stage, Strip
 from app.sinks.sink import Sink
 from app.sources.source import Source
 from app.steps.detect import PersonDetector
 from app.steps.draw import DEFAULT_STYLE, DrawStyle
-from app.steps.ensemble import EnsembleEstimator, as_one
+from app.steps.ensemble import as_one
 from app.steps.estimate import CropEstimator
 from app.steps.estimate_gpu import estimator_for
 from app.steps.paint import Painter
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
-from engines.choose import EngineName, choose
+from engines.choose import choose
 from engines.cuda_driver import probe
 from engines.engine import Engine, open_engine
 from engines.engine_file import SUFFIX
 from model_zoo.zoo import model_path
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
-from pose.types import Boxes, Frame, Poses, Tracks
+from pose.types import Boxes, Frame
 
 # One thread per group, from left to right; * means several threads side by side, each with
 # networks of its own that share the cores. Small networks gain little from a second thread
@@ -44,60 +44,16 @@ FOLLOWING_GROUPS = "follow smooth | draw | write"
 
 MAX_LANES = 4  # of *: more hold many copies of the networks for little
 MAX_IN_FLIGHT = 2  # frames of a live source that are worked on at once
+SHARED_BATCH = 4  # people in one run where several threads share them
 STRIP_LENGTH = 2  # frames of a file that travel together: longer strips leave lanes waiting
 STRIP_BYTES = 32 << 20  # fewer where frames are large: about ten strips are inside at once
 
 _log = logging.getLogger(__name__)
 
-PoseEstimator = CropEstimator | EnsembleEstimator
-
 _RUNS_NETWORKS = {"detect", "estimate", "follow"}
 _REMEMBERS_NOTHING = {"detect", "estimate"}
 
 _LOWEST_SCORE, _MOST_PEOPLE = 0.05, 100  # what a detector gives where dials choose among it
-
-
-@dataclass(frozen=True, kw_only=True)
-class PeopleConfig:
-    """How people are found.
-
-    Attributes:
-        person: Person detector: a name in the model zoo, or a file.
-        pose: Pose network: a name in the model zoo, or a file. Of several, the heatmaps are
-            averaged: slower, more accurate.
-        detect_every: Look for people in every n-th frame; follow them in between.
-        min_score: Boxes with a lower score are nobody.
-        max_people: At most so many people per frame, the surest ones.
-        person_side: Longest side in pixels of what the detector sees, a multiple of 32; 0 takes
-            its own, 320. 416 or 640 find smaller people, and take longer.
-        flip: Look at every person's mirror image too: slower, more accurate.
-        smooth: Take the jitter out of keypoints.
-        lanes: Frames that go through the networks side by side; 0 chooses by the cores.
-        threads: CPU threads inside each network; 0 chooses by the cores and lanes.
-        batch: Most people, or frames, in one run of a network on the CPU, whose caches like few;
-            a TensorRT engine runs as many as it was built for.
-        engine: What runs the networks: `auto` takes TensorRT where a GPU and a plan are ready.
-        trust: Run engine files that lie outside of your own cache; they are executable code.
-    """
-
-    person: str = "person"
-    pose: Annotated[str | tuple[str, ...], tyro.conf.arg(metavar="MODEL [MODEL ...]")] = "pose"
-    detect_every: int = 1
-    min_score: float = 0.35
-    max_people: int = 20
-    person_side: int = 0
-    flip: bool = False
-    smooth: bool = True
-    lanes: int = 0
-    threads: int = 0
-    batch: int = 4
-    engine: EngineName = "auto"
-    trust: bool = False
-
-    @property
-    def poses(self) -> tuple[str, ...]:
-        """The pose networks, one or several."""
-        return (self.pose,) if isinstance(self.pose, str) else self.pose
 
 
 def assemble(
@@ -168,18 +124,13 @@ def make_groups(
         # Without a GPU there was nothing to choose, and doctor tells what is missing.
         level = logging.INFO if probe().present else logging.DEBUG
         _log.log(level, "%s runs on %s", name, choose(model_path(name), config.engine).reason)
-    lanes = config.lanes or min(cores(), max_lanes)
-    line = groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
-    plan = _plan(line, lanes, left_out)
-    networks = sum(count for names, count in plan if _RUNS_NETWORKS & set(names))
-    # At most half of the cores for one network: the other stages want some, and below a certain
-    # size of network threads that wait for each other cost more than they give.
-    threads = config.threads or max(1, cores() // max(2, networks))
+    shares = shares_of(config, groups=groups, max_lanes=max_lanes)
+    plan = _plan(_line(config, groups), shares.lanes, left_out)
     makers = _makers(
         config,
         skeleton,
         sinks,
-        {"threads": threads, "max_batch": config.batch} | engine,
+        {"threads": shares.threads, "max_batch": shares.batch} | engine,
         (lambda: style) if dials is None else (lambda: dials().style),
         dials,
     )
@@ -192,19 +143,44 @@ def make_groups(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How the cores are divided.
+
+    Attributes:
+        lanes: Frames side by side.
+        threads: In each network.
+        batch: Most people, or frames, in one run of a network.
+    """
+
+    lanes: int
+    threads: int
+    batch: int
+
+
+def shares_of(config: PeopleConfig, *, groups: str = "", max_lanes: int = MAX_LANES) -> Shares:
+    """What the config says, and where it leaves that open, what gives most frames a second.
+
+    `docs/default-models.md` has the measurements.
+    """
+    lanes = config.lanes or min(cores(), max_lanes)
+    plan = _plan(_line(config, groups), lanes, set())
+    networks = sum(count for names, count in plan if _RUNS_NETWORKS & set(names))
+    # At most half of the cores for one network: the other stages want some, and below a certain
+    # size of network threads that wait for each other cost more than they give.
+    threads = config.threads or max(1, cores() // max(2, networks))
+    return Shares(lanes, threads, config.batch or (1 if threads == 1 else SHARED_BATCH))
+
+
+def _line(config: PeopleConfig, groups: str) -> str:
+    return groups or (GROUPS if config.detect_every == 1 else FOLLOWING_GROUPS)
+
+
 def skeleton_of(config: PeopleConfig) -> Skeleton:
     """What the keypoints will be; errors as in `assemble`, so that they are told early."""
-    _check(config)
+    check(config)
     PersonDetector(_engine(config.person, config), side=config.person_side)
     return _estimator(config).card.keypoints
-
-
-def _check(config: PeopleConfig) -> None:
-    least = {"detect_every": 1, "max_people": 1, "batch": 1, "threads": 0, "lanes": 0}
-    for name, low in least.items():
-        if getattr(config, name) < low:
-            flag = name.replace("_", "-")
-            raise UsageError(f"expected --{flag} of {low} or more, got {getattr(config, name)}")
 
 
 def _plan(line: str, lanes: int, left_out: set[str]) -> list[tuple[list[str], int]]:
@@ -321,49 +297,6 @@ def _makers(
         "draw": paint,
         "write": write,
     }
-
-
-def chosen(found: Sequence[Boxes], dials: Dials) -> list[Boxes]:
-    """What a detector with these limits would have given of boxes, best first, with looser ones.
-
-    Exact: neither suppression nor the count of the best asks for what is less sure than a box.
-    """
-    return [boxes[boxes.scores >= dials.min_score][: dials.max_people] for boxes in found]
-
-
-class Follower:
-    """Detects in every n-th frame; between, the tracker says where to look for each person.
-
-    Does the work of `detect`, `estimate` and `track` frame by frame, because the boxes of each
-    frame come out of the frame before.
-    """
-
-    def __init__(
-        self,
-        detector: Callable[[Sequence[Frame]], list[Boxes]],
-        estimator: PoseEstimator,
-        tracker: Tracker,
-        every: int,
-    ) -> None:
-        self._detector, self._estimator, self._tracker = detector, estimator, tracker
-        self._every = every
-        self._seen = 0
-
-    def __call__(self, strip: Strip) -> Strip:
-        """Track the people of each frame."""
-        found = [self._follow(frame) for frame in strip.frames]
-        poses, tracks = zip(*found, strict=True)
-        return replace(strip, poses=poses, tracks=tracks)
-
-    def _follow(self, frame: Frame) -> tuple[Poses, Tracks]:
-        detected = self._seen % self._every == 0
-        self._seen += 1
-        if detected:
-            (boxes,) = self._detector([frame])
-        else:
-            boxes = self._tracker.predicted(frame.time_s)
-        (poses,) = self._estimator([frame], [boxes])
-        return poses, self._tracker(frame, poses, detected)
 
 
 def _estimator(config: PeopleConfig, **options: Any) -> PoseEstimator:

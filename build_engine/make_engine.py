@@ -45,7 +45,6 @@ class Request:
         onnx: Name of a model that ships, or an ONNX file with its card.
         out: Engine file; None for the cache.
         precision: Of the engine.
-        side: Longest side of a detector's input in pixels; 0 takes the card's.
         backend: What builds and runs it.
         options: For TensorRT.
         keep: Node names or operators that stay float32.
@@ -55,12 +54,12 @@ class Request:
             `options.timing_cache` names no file.
         refuse_drift: Whether `compare.LIMITS` hold. Without, NaN alone is an error: for random
             weights, whose heatmaps have no maximum to speak of.
+        side: Longest side of a detector's input in pixels; 0 takes the card's.
     """
 
     onnx: str
     out: Path | None = None
     precision: Precision = "fp16"
-    side: int = 0
     backend: Backend = "tensorrt"
     options: BuildOptions = field(default_factory=BuildOptions)
     keep: tuple[str, ...] = ()
@@ -68,6 +67,7 @@ class Request:
     calibrate_on: int = 64
     timing_cache: bool = True
     refuse_drift: bool = True
+    side: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,8 @@ def flags(request: Request) -> str:
     said = [f"--precision {request.precision}"]
     if request.backend != "tensorrt":
         said.append(f"--backend {request.backend}")
+    if request.side:
+        said.append(f"--side {request.side}")
     if options.batch != standard.batch:
         said.append("--batch " + " ".join(map(str, options.batch)))
     for name, flag in (("workspace_mib", "--workspace-mib"), ("level", "--level"),

@@ -59,6 +59,7 @@ class DistillConfig:
         camera: What happens to its pixels.
         paste_chance: How often somebody steps in front of the person.
         source_share: Factor on how often a source is drawn; 1 where not named.
+        turned_share: The same for people who do not stand.
     """
 
     start: Start = "pyramid"
@@ -73,6 +74,7 @@ class DistillConfig:
     camera: Camera = field(default_factory=Camera)
     paste_chance: float = 0.12
     source_share: dict[str, float] = field(default_factory=dict)
+    turned_share: float = 1.0
 
 
 class DistillJob:
@@ -108,6 +110,7 @@ class DistillJob:
         self._train = ready[~cache.held_in[ready]]
         self._held_in = ready[cache.held_in[ready]]
         shares = np.array([config.source_share.get(source, 1.0) for source in cache.sources])
+        shares[cache.turned != 0] *= config.turned_share
         self._chance = shares[self._train]
 
     def parameter_groups(self, rate: float) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.assemble import PeopleConfig, assemble, skeleton_of
+from app.assemble import assemble, skeleton_of
+from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from app.sinks.room import RoomKeeper
 from app.sinks.sink import open_sink

@@ -13,8 +13,8 @@ from typing import Any
 
 from typing_extensions import Self
 
-from app.assemble import PeopleConfig
 from app.batch.inputs import fingerprint
+from app.people import PeopleConfig
 from app.sinks.sink import SINKS, known_suffixes
 from app.steps.draw import DrawStyle
 from model_zoo.zoo import model_path

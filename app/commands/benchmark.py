@@ -22,9 +22,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from app.assemble import PeopleConfig, assemble, make_groups, skeleton_of
+from app.assemble import assemble, make_groups, skeleton_of
 from app.commands.demo import CLIP
 from app.machine import machine_name
+from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from app.pipeline.plain import run_plainly
 from app.sinks.sink import open_sink

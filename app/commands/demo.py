@@ -13,8 +13,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.assemble import PeopleConfig
 from app.batch.annotate import annotate, figures
+from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from app.pipeline.progress import ProgressDisplay
 from app.sinks.sink import SINKS

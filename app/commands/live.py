@@ -21,9 +21,10 @@ from typing import Annotated
 
 import tyro
 
-from app.assemble import PeopleConfig, assemble, skeleton_of
+from app.assemble import assemble, skeleton_of
 from app.batch.annotate import figures, in_words
 from app.batch.inputs import check_free
+from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.progress import ProgressDisplay

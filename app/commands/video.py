@@ -20,13 +20,14 @@ from typing import Annotated
 
 import tyro
 
-from app.assemble import PeopleConfig, skeleton_of
+from app.assemble import skeleton_of
 from app.batch.annotate import in_words
 from app.batch.batch import Batch
 from app.batch.display import BatchDisplay
 from app.batch.entry import Entry, Settings, State
 from app.batch.here import work_here
 from app.batch.pool import work_in_pool
+from app.people import PeopleConfig
 from app.pipeline.progress import ProgressDisplay
 from app.sinks.sink import SINKS
 from app.steps.draw import DrawStyle, style_of

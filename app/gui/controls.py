@@ -21,10 +21,10 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from app.assemble import PeopleConfig
 from app.gui.parts import Card, Choice, LabelledBox, LabelledSlider, icon_button
 from app.gui.presets import DEFAULT, Controls, Presets
 from app.gui.send_card import SendCard
+from app.people import PeopleConfig
 
 _SETTLED_MS = 350
 _WIDTH = 304
@@ -224,7 +224,7 @@ class ControlPanel(QScrollArea):
         )
         self.engine.chosen.connect(lambda key: self.set_people(engine=key))
         self.engine.setVisible(ENGINES)
-        self.batch = LabelledBox(self.tr("People in one run"), 1, 64, card)
+        self.batch = LabelledBox(self.tr("People in one run (0: as is fastest)"), 0, 64, card)
         self.batch.changed.connect(lambda value: self.set_people(batch=value))
         self.threads = LabelledBox(
             self.tr("Threads in a network"), 0, 64, card, self.tr("automatic")

@@ -21,8 +21,8 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from app.assemble import PeopleConfig
 from app.gui.parts import Choice, LabelledBox
+from app.people import PeopleConfig
 from pose.errors import masked
 
 MAIN = Path(__file__).resolve().parents[2] / "main.py"

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.assemble import PeopleConfig
 from app.batch.annotate import annotate
 from app.batch.entry import State
 from app.batch.work import CancelledError
 from app.commands.demo import CLIP
+from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from app.sources.source import open_source
 

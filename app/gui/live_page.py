@@ -11,6 +11,7 @@ from PyQt5.QtCore import QCoreApplication, Qt
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent
 from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.assemble import MAX_IN_FLIGHT, shares_of
 from app.commands.demo import CLIP
 from app.dials import Dials
 from app.gui.bridge import SceneBridge
@@ -193,7 +194,8 @@ class LivePage(Page):
         if state is State.IDLE:
             self.meters.stop()
         elif state in (State.OPENING, State.SWITCHING):
-            self.meters.start(self.panel.controls.people.batch)
+            people = self.panel.controls.people
+            self.meters.start(shares_of(people, max_lanes=MAX_IN_FLIGHT).batch)
         self._say()
 
     def _say(self) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from PyQt5.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
 
-from app.assemble import PeopleConfig
 from app.dials import Dials
 from app.gui.settings import Settings
+from app.people import PeopleConfig
 from app.steps.draw import DrawStyle
 
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from PyQt5.QtCore import QObject, Qt, pyqtSignal
 
-from app.assemble import PeopleConfig, assemble, skeleton_of
+from app.assemble import assemble, skeleton_of
 from app.dials import Dials
+from app.people import PeopleConfig
 from app.pipeline.background import Background
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline

@@ -12,7 +12,9 @@ import pytest
 from typing_extensions import Self
 
 from app import assemble as house
-from app.assemble import Follower, PeopleConfig, assemble, make_groups, skeleton_of
+from app.assemble import Shares, assemble, make_groups, shares_of, skeleton_of
+from app.follower import Follower
+from app.people import PeopleConfig
 from app.pipeline.plain import run_plainly
 from app.pipeline.strip import Strip
 from app.sources.realtime import Realtime
@@ -217,11 +219,34 @@ def test_large_frames_travel_in_shorter_strips(size_wh: tuple[int, int], length:
 
 
 @pytest.mark.parametrize(
+    ("count", "changes", "shares"),
+    [
+        (1, {}, (1, 1, 1)),
+        (2, {}, (2, 1, 1)),
+        (4, {}, (4, 1, 1)),
+        (32, {}, (4, 8, 4)),
+        (2, {"lanes": 1, "threads": 2}, (1, 2, 4)),
+        (2, {"batch": 8}, (2, 1, 8)),
+    ],
+)
+def test_cores_are_divided_between_lanes_and_networks(
+    config: Callable[..., PeopleConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    changes: dict[str, int],
+    shares: tuple[int, int, int],
+) -> None:
+    monkeypatch.setattr(house, "cores", lambda: count)
+
+    assert shares_of(config(**changes)) == Shares(*shares)
+
+
+@pytest.mark.parametrize(
     ("changes", "complaint"),
     [
         ({"detect_every": 0}, "--detect-every of 1"),
         ({"max_people": 0}, "--max-people of 1"),
-        ({"batch": 0}, "--batch of 1"),
+        ({"batch": -1}, "--batch of 0"),
         ({"threads": -1}, "--threads of 0"),
         ({"lanes": -1}, "--lanes of 0"),
     ],

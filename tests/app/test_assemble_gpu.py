@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.assemble import PeopleConfig, assemble
+from app.assemble import assemble
 from app.commands.demo import CLIP
+from app.people import PeopleConfig
 from app.sources.source import open_source
 from engines.choose import EngineName, here
 from engines.engine_cache import cached_engine

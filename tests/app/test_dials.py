@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from typing_extensions import Self
 
-from app.assemble import PeopleConfig, assemble, chosen
+from app.assemble import assemble
 from app.dials import Dials
+from app.follower import chosen
+from app.people import PeopleConfig
 from app.sources.source import open_source
 from app.steps.draw import DrawStyle
 from pose.boxes import nms

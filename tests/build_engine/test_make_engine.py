@@ -175,13 +175,14 @@ def test_the_workspace_is_chosen_by_the_memory(gib: int, expected: int) -> None:
 def test_the_line_that_builds_it_again_is_complete() -> None:
     plain = Request(onnx="pose")
     all_of_it = Request(
-        "pose", None, "int8", "tensorrt_rtx", BuildOptions((1, 2, 3), 512, 5, 1), ("Add", "Mul")
-    )
+        "pose", None, "int8", "tensorrt_rtx", BuildOptions((1, 2, 3), 512, 5, 1), ("Add", "Mul"),
+        side=640,
+    )  # fmt: skip
 
     assert flags(plain) == "--precision fp16"
     assert flags(all_of_it) == (
-        "--precision int8 --backend tensorrt_rtx --batch 1 2 3 --workspace-mib 512 --level 5 "
-        "--dla-core 1 --keep-fp32 Add Mul"
+        "--precision int8 --backend tensorrt_rtx --side 640 --batch 1 2 3 --workspace-mib 512 "
+        "--level 5 --dla-core 1 --keep-fp32 Add Mul"
     )
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from network.backbones.lite_hrnet import LiteHrnet, LiteHrnetConfig
 from network.backbones.lite_hrnet_folded import FoldedUnits, folded
 from network.cpn import LiteCpn
+from network.refine_net import RefineNet
 
 
 def _image(rng: np.random.Generator) -> torch.Tensor:
@@ -47,6 +48,7 @@ def test_the_network_that_was_folded_stays_as_it_was() -> None:
 
 def test_an_exported_lite_cpn_is_folded_and_answers_the_same(rng: np.random.Generator) -> None:
     network = LiteCpn().eval()
+    assert isinstance(network.refine_net, RefineNet)
     *_, last_norm = network.refine_net.predict.children()
     assert isinstance(last_norm, nn.BatchNorm2d)
     nn.init.ones_(last_norm.weight)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.assemble import PeopleConfig
 from app.batch.batch import Batch
 from app.batch.entry import Entry, Progress, Settings, State
 from app.batch.inputs import fingerprint
 from app.batch.manifest import NAME, read_manifest, write_manifest
+from app.people import PeopleConfig
 from pose.errors import InputError, UsageError
 
 CSV = Settings(formats=("csv",))

@@ -16,12 +16,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.assemble import PeopleConfig
 from app.batch.batch import Batch
 from app.batch.entry import Entry, Settings, State
 from app.batch.here import work_here
 from app.batch.manifest import read_manifest
 from app.batch.pool import work_in_pool
+from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from pose.errors import UsageError
 from tests.app import drawn
@@ -191,7 +191,7 @@ def test_no_worker_can_do_nothing(tmp_path: Path, jobs: int) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-from app.assemble import PeopleConfig
+from app.people import PeopleConfig
 from app.batch.batch import Batch
 from app.batch.entry import Settings
 from app.batch.pool import work_in_pool

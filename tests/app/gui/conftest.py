@@ -17,13 +17,13 @@ from PyQt5.QtCore import QCoreApplication, QEvent
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.assemble import PeopleConfig
 from app.gui.application import make_application
 from app.gui.live_page import LivePage
 from app.gui.main_window import MainWindow
 from app.gui.page import Desk
 from app.gui.presets import Controls
 from app.gui.settings import Settings
+from app.people import PeopleConfig
 from app.pipeline.stuck import left_behind
 from app.sources.listing import Listed
 from app.sources.source import Source, SourceOptions

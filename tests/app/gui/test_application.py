@@ -14,11 +14,11 @@ import pytest
 from PyQt5.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
-from app.assemble import PeopleConfig
 from app.gui.application import exceptions_told, forget_opencv_plugins, signals_caught
 from app.gui.live_page import LiveSettings
 from app.gui.presets import Controls
 from app.gui.settings import Settings
+from app.people import PeopleConfig
 from tests.app import drawn
 from tests.app.gui.xvfb import Xvfb
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.assemble import PeopleConfig
 from app.command_line import parse
 from app.gui.engine_builder import MAIN, EngineBuilder
+from app.people import PeopleConfig
 
 WITHIN_MS = 30_000
 

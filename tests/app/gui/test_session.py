@@ -9,10 +9,10 @@ import pytest
 from PyQt5.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
-from app.assemble import PeopleConfig
 from app.dials import Dials
 from app.gui.bridge import SceneBridge
 from app.gui.session import Request, Session, State
+from app.people import PeopleConfig
 from app.sources.live import LinkState
 from pose.errors import UnavailableError
 from tests.app.gui.scripted import Scripted

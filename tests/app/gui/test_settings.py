@@ -11,10 +11,10 @@ import pytest
 from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.assemble import PeopleConfig
 from app.dials import Dials
 from app.gui.presets import Controls
 from app.gui.settings import Settings, from_plain
+from app.people import PeopleConfig
 from app.steps.draw import DrawStyle
 
 
