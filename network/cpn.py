@@ -89,6 +89,7 @@ class LiteCpnConfig:
     level_channels: int = 40
     final_channels: int = 32
     final_squeeze: int = 16
+    bottlenecks: tuple[int, int, int, int] = (0, 1, 2, 3)
 
 
 class LiteCpn(nn.Module):
@@ -111,6 +112,7 @@ class LiteCpn(nn.Module):
                 level_channels=config.level_channels,
                 final_channels=config.final_channels,
                 final_squeeze=config.final_squeeze,
+                bottlenecks=config.bottlenecks,
                 keypoints=config.keypoints,
             )
         )

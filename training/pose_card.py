@@ -7,7 +7,7 @@ from dataclasses import replace
 from pose.card import ModelCard
 from training import distill
 
-LITE_SIZE_WH = (128, 160)
+LITE_SIZE_WH = (112, 144)
 _LIMITS = (
     "Learned mostly from photographs of adults in Western streets and in sport. Children, old "
     "people, wheelchairs, prostheses, long robes and work clothes are rare, and nothing was "
@@ -51,7 +51,7 @@ CARD = ModelCard(
 LITE_CARD = replace(
     CARD,
     name="pose-lite",
-    architecture="CPN: Lite-HRNet pyramid of half the modules (GlobalNet), RefineNet; 160x128",
+    architecture="CPN: Lite-HRNet pyramid (GlobalNet), small RefineNet; 144x112",
     input_size_wh=LITE_SIZE_WH,
     initialisation="the default pose model (pose-base), which started from PP-TinyPose",
     training=(

@@ -212,6 +212,16 @@ class ControlPanel(QScrollArea):
         self.pose = Choice(self.tr("Finds joints"), [("pose", "pose"), *other], card)
         for name, choice in (("person", self.person), ("pose", self.pose)):
             choice.chosen.connect(lambda key, name=name: self._network(name, key))
+        self.side = Choice(
+            self.tr("Looks for people in"),
+            [
+                ("0", self.tr("320 pixels, fastest")),
+                ("416", self.tr("416 pixels")),
+                ("640", self.tr("640 pixels, small people")),
+            ],
+            card,
+        )
+        self.side.chosen.connect(lambda key: self.set_people(person_side=int(key)))
         self.engine = Choice(
             self.tr("Engine"),
             [
@@ -224,7 +234,7 @@ class ControlPanel(QScrollArea):
         )
         self.engine.chosen.connect(lambda key: self.set_people(engine=key))
         self.engine.setVisible(ENGINES)
-        self.batch = LabelledBox(self.tr("People in one run (0: as is fastest)"), 0, 64, card)
+        self.batch = LabelledBox(self.tr("People in one run"), 0, 64, card, self.tr("automatic"))
         self.batch.changed.connect(lambda value: self.set_people(batch=value))
         self.threads = LabelledBox(
             self.tr("Threads in a network"), 0, 64, card, self.tr("automatic")
@@ -233,7 +243,7 @@ class ControlPanel(QScrollArea):
         self.build = icon_button("engine", self.tr("Build an engine…"), card, words=True)
         self.build.clicked.connect(self.build_wanted)
         for widget in (
-            self.person, self.pose, self.engine, self.batch, self.threads, self.build,
+            self.person, self.side, self.pose, self.engine, self.batch, self.threads, self.build,
         ):  # fmt: skip
             card.rows.addWidget(widget)
         return card
@@ -273,6 +283,7 @@ class ControlPanel(QScrollArea):
         self.batch.set_value(people.batch)
         self.threads.set_value(people.threads)
         self.person.set_key(people.person)
+        self.side.set_key(str(people.person_side))
         self.pose.set_key(people.pose if isinstance(people.pose, str) else people.pose[0])
         self.engine.set_key(str(getattr(people, "engine", "auto")))
 

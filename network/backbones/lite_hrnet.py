@@ -3,7 +3,7 @@
 Source: Yu et al., "Lite-HRNet: A Lightweight High-Resolution Network", CVPR 2021, section 3.1
 ("wider naive Lite-HRNet"), in the form that PaddleDetection's PP-TinyPose trains. BatchNorm is
 folded: every convolution has a bias, because the weights that this network starts from
-(PP-TinyPose, Apache-2.0) come that way. Works at any input size that is a multiple of 32.
+(PP-TinyPose, Apache-2.0) come that way. Works at any input size that is a multiple of 16.
 """
 
 from __future__ import annotations
@@ -52,6 +52,15 @@ def _shuffled(x: Tensor) -> Tensor:
     channels, height, width = (int(side) for side in x.shape[1:])
     paired = x.view(-1, 2, channels // 2, height, width)
     return paired.transpose(1, 2).reshape(-1, channels, height, width)
+
+
+def repeated(x: Tensor, factor: int, size_hw: tuple[int, int]) -> Tensor:
+    """(N, C, h, w) with every pixel repeated `factor` times each way, cut to (N, C, *size_hw).
+
+    Where the input is no multiple of 32, the coarsest maps reach a little beyond it.
+    """
+    large = F.interpolate(x, scale_factor=factor, mode="nearest")
+    return large if _size_hw(large) == size_hw else large[:, :, : size_hw[0], : size_hw[1]]
 
 
 def _size_hw(x: Tensor) -> tuple[int, int]:
@@ -123,7 +132,7 @@ class ExchangeModule(nn.Module):
                     continue
                 part = self.fuse[f"{target}_{source}"](x)
                 if source > target:
-                    part = F.interpolate(part, scale_factor=2 ** (source - target), mode="nearest")
+                    part = repeated(part, 2 ** (source - target), _size_hw(total))
                 total = total + part
                 if source == 0:
                     total = total + part

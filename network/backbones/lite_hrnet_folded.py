@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from network.backbones.lite_hrnet import ExchangeModule, LiteHrnet, ShuffleUnit
+from network.backbones.lite_hrnet import ExchangeModule, LiteHrnet, ShuffleUnit, repeated
 
 
 class FoldedUnits(nn.Module):
@@ -81,17 +81,17 @@ class FoldedExchange(nn.Module):
             coarse: Tensor | None = None
             for source in range(len(maps) - 1, target, -1):
                 part = self.fuse[f"{target}_{source}"](maps[source])
-                coarse = part if coarse is None else part + _doubled(coarse)
+                coarse = part if coarse is None else part + _doubled(coarse, part)
             if coarse is not None:
-                total = total + _doubled(coarse)
+                total = total + _doubled(coarse, total)
             if target == 0:
                 maps = [total, *maps[1:]]
             fused.append(total)
         return [F.relu(x) for x in fused]
 
 
-def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+def _doubled(x: Tensor, like: Tensor) -> Tensor:
+    return repeated(x, 2, (int(like.shape[2]), int(like.shape[3])))
 
 
 def folded(network: LiteHrnet) -> LiteHrnet:

@@ -58,3 +58,18 @@ def test_an_exported_lite_cpn_is_folded_and_answers_the_same(rng: np.random.Gene
     assert any(isinstance(part, FoldedUnits) for part in deployed.modules())
     with torch.no_grad():
         torch.testing.assert_close(deployed(image), network(image), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size_hw", [(144, 112), (80, 48), (64, 64)])
+def test_inputs_need_not_be_multiples_of_32(
+    size_hw: tuple[int, int], rng: np.random.Generator
+) -> None:
+    network = LiteHrnet(LiteHrnetConfig(modules=(1, 1, 1))).eval()
+    image = torch.from_numpy(rng.standard_normal((2, 3, *size_hw)).astype(np.float32))
+
+    with torch.no_grad():
+        for stride, found, expected in zip(
+            (4, 8, 16, 32), folded(network)(image), network(image), strict=True
+        ):
+            assert found.shape[2:] == (-(-size_hw[0] // stride), -(-size_hw[1] // stride))
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
