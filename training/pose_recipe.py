@@ -118,7 +118,7 @@ SHARES = {
 def train_lite(config: Config) -> Path:
     """The small size: the base model's backbone on smaller crops, a small RefineNet anew."""
     cache = kept_crops(config, Path("runs/pose-base/cache"))
-    base = started(config, cache, Path("runs/pose-base") / "phase4_image" / "blend.pt")
+    base = started(config, cache, Path("runs/pose-base") / "phase3_late" / "blend.pt")
     network = LiteCpn(LITE_CPN)
     network.backbone.load_state_dict(base.backbone.state_dict())
     network.heads.load_state_dict(base.heads.state_dict())
