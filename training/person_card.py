@@ -44,10 +44,7 @@ CARD = ModelCard(
         "mosaic, pasted people, colour, blur, noise, JPEG; 60 % of every batch labelled by hand; "
         "what ships is the best of its checkpoints on held-in photographs"
     ),
-    time_spent=(
-        "What ships went on for 250 steps, a quarter of an hour on one core of an Intel Xeon with "
-        "AVX-512, from the best of the 600 steps that shipped before, half an hour on two"
-    ),
+    time_spent="about half an hour on two cores of an Intel Xeon with AVX-512",
     limits=(
         "Learned mostly from photographs of adults in streets and in sport; children, old people, "
         "wheelchairs and uniforms are rare, and nothing was measured by age, sex or skin colour. "

@@ -65,7 +65,6 @@ class PersonTraining:
         (320, 224),
         (256, 320),
         (384, 288),
-        (416, 416),
     )
     hand_share: float = 0.6
     trunk_rate: float = 0.25

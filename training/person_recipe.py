@@ -20,7 +20,7 @@ from training.recipes import Config
 from training.train import device_of
 
 LOOP = LoopConfig(
-    steps=1100,
+    steps=600,
     rate=2e-4,
     warmup_steps=100,
     ema_decay=0.995,
