@@ -1,8 +1,8 @@
-"""Mixing the weights of two networks of one origin: better than either, and free.
+"""Mixing the weights of two networks of one origin.
 
 Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022. Small batches leave
 noise in the weights, and hard views cost some of what was known of easy ones; on the straight line
-between the weights before and after lie networks better than both.
+between the weights before and after may lie networks that do well on both.
 """
 
 from __future__ import annotations
