@@ -32,6 +32,7 @@ from evaluation.ablation_job import CARD, AblationJob, answers
 from evaluation.ablation_rows import VARIANTS, Variant
 from evaluation.ablation_tables import Outcome, as_json, as_text
 from evaluation.annotations import Annotations, read_annotations
+from evaluation.budget import remember
 from evaluation.predict import Predictions
 from evaluation.scores import Scores, score
 from network import checkpoint
@@ -105,7 +106,8 @@ def run(config: Config) -> None:
         raise UsageError("expected --people, --steps, --batch and --threads of 1 or more")
     cv2.setNumThreads(1)
     torch.set_num_threads(config.threads)
-    _remember(config)
+    budget = {name: getattr(config, name) for name in ("people", "steps", "batch", "rate")}
+    remember(config.out, budget, config.only_print)
     people_dir = config.data / "people"
     backbone = start(config.data / "teachers" / "tinypose_256x192_A.onnx")
     features = frozen(backbone)
@@ -227,22 +229,6 @@ def _train(
 
 def _weights(config: Config, name: str) -> Path:
     return config.out / name / "final.pt"
-
-
-def _remember(config: Config) -> None:
-    """Rows of different budgets are not to stand in one table."""
-    config.out.mkdir(parents=True, exist_ok=True)
-    path = config.out / "settings.json"
-    budget = {name: getattr(config, name) for name in ("people", "steps", "batch", "rate")}
-    if path.is_file():
-        before = json.loads(path.read_text())
-        if before != budget and not config.only_print:
-            raise UsageError(
-                f"{config.out} holds rows made with {before}, asked for {budget}; "
-                "give another --out, or remove it"
-            )
-        return
-    path.write_text(json.dumps(budget))
 
 
 def _about(config: Config, annotations: Annotations) -> str:

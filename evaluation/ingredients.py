@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation import bootstrap
+from evaluation.budget import remember
 from network import checkpoint
 from pose.errors import InputError, UsageError
 from pose.types import ByteArray
@@ -130,7 +131,8 @@ def run(config: Config) -> None:
         raise UsageError("expected --crops, --steps, --batch and --threads of 1 or more")
     cv2.setNumThreads(1)
     torch.set_num_threads(config.threads)
-    _remember(config)
+    budget = {name: getattr(config, name) for name in ("crops", "steps", "batch", "rate")}
+    remember(config.out, {**budget, "init": str(config.init)}, config.only_print)
     missing = [name for name in config.rows or ROWS if not _answers(config, name).is_file()]
     if missing and not config.only_print:
         recipe = recipes.Config("pose-base", config.data, init=config.init)
@@ -247,20 +249,6 @@ def _answers(config: Config, name: str) -> Path:
 def _read(config: Config, name: str) -> Answers:
     with np.load(_answers(config, name)) as kept:
         return Answers({figure: kept[figure] for figure in FIGURES}, kept["photographs"])
-
-
-def _remember(config: Config) -> None:
-    """Rows of different budgets are not to stand in one table."""
-    config.out.mkdir(parents=True, exist_ok=True)
-    path = config.out / "settings.json"
-    budget = {name: getattr(config, name) for name in ("crops", "steps", "batch", "rate")}
-    if not path.is_file():
-        path.write_text(json.dumps(budget))
-    elif json.loads(path.read_text()) != budget and not config.only_print:
-        raise UsageError(
-            f"{config.out} holds rows made with {path.read_text()}, asked for {budget}; "
-            "give another --out, or remove it"
-        )
 
 
 def _table(
