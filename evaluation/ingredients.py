@@ -35,12 +35,14 @@ from training.distill_exam import hits_of_each, oks_of_each
 from training.distill_job import DistillConfig, DistillJob
 from training.distill_view import Framing
 from training.loop import LoopConfig, run_loop
-from training.pose_card import LITE_CARD, LITE_SIZE_WH
+from training.pose_card import LITE_CARD
 from training.pose_recipe import SHARES, cut_out_people, started
 from training.progress import Progress
 from training.teacher import PoseTeacher
 
 ALL = "all"
+SIZE_WH = (112, 144)  # small, so that a row takes minutes
+_CARD = replace(LITE_CARD, input_size_wh=SIZE_WH)
 FIGURES = ("OKS", "OKS spoiled", "PCK")
 _STILL = Camera(0, 0, 0, 0, 0, 0)
 
@@ -189,14 +191,14 @@ def _train(
     people: list[ByteArray],
 ) -> None:
     row = ROWS[name]
-    network = started(recipe, cache, config.init)
+    network = started(config.init, cache)
     lesson = _first(cache, config.crops)
     if row.one_teacher:
         lesson = replace(lesson, targets=_of_one_teacher(config, lesson))
     base = DistillConfig(
-        "image", config.batch, backbone_rate=1.0, size_wh=LITE_SIZE_WH, source_share=SHARES
+        "image", config.batch, backbone_rate=1.0, size_wh=SIZE_WH, source_share=SHARES
     )
-    job = DistillJob(network, lesson, LITE_CARD, replace(base, **row.learning), people=people)
+    job = DistillJob(network, lesson, _CARD, replace(base, **row.learning), people=people)
     loop = LoopConfig(
         steps=config.steps,
         rate=config.rate,
@@ -209,7 +211,7 @@ def _train(
     torch.manual_seed(0)
     weights = run_loop(job, loop, config.out / name)
     network.load_state_dict(checkpoint.load(weights)["network"])
-    judge = DistillJob(network, cache, LITE_CARD, DistillConfig("image", size_wh=LITE_SIZE_WH))
+    judge = DistillJob(network, cache, _CARD, DistillConfig("image", size_wh=SIZE_WH))
     asked = judge.ask(network, judge.held_in)
     spoiled = judge.ask(network, judge.held_in, spoiled=True)
     values = (oks_of_each(asked), oks_of_each(spoiled), hits_of_each(asked))

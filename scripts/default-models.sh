@@ -40,14 +40,14 @@ done
 pose pose runs/pose-base/phase4_image/blend.pt
 pose pose-lite runs/pose-lite/final.pt
 
-main build --checkpoint runs/person-320/best.pt --onnx runs/person.onnx
+main build --checkpoint runs/person-320/blend.pt --onnx runs/person.onnx
 measure runs/person_boxes.json person_boxes_val_coco --person runs/person.onnx
 measure runs/person_keypoints.json person_keypoints_val_coco --person runs/person.onnx
 measure runs/person_boxes_416.json person_boxes_val_coco --person runs/person.onnx \
     --person-side 416
 measure runs/person_keypoints_416.json person_keypoints_val_coco --person runs/person.onnx \
     --person-side 416
-main build --checkpoint runs/person-320/best.pt --onnx "$models/person.onnx" --measured \
+main build --checkpoint runs/person-320/blend.pt --onnx "$models/person.onnx" --measured \
     "person_boxes_val_coco (592 boxes)=runs/person_boxes.json" \
     "end to end, person_keypoints_val_coco (143 boxes, 88 people)=runs/person_keypoints.json" \
     "at 416, person_boxes_val_coco (592 boxes)=runs/person_boxes_416.json" \

@@ -10,9 +10,11 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from network import checkpoint
 from network.cpn import LiteCpn
@@ -21,6 +23,16 @@ from training.distill_job import DistillJob
 
 log = logging.getLogger(__name__)
 BLENDS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
+
+
+def between(
+    old: Mapping[str, Tensor], new: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights on the line from `old` (`share` 0) to `new` (1); counters are `new`'s."""
+    return {
+        name: old[name].lerp(value, share) if value.is_floating_point() else value
+        for name, value in new.items()
+    }
 
 
 def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
@@ -41,12 +53,7 @@ def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
     best = -math.inf
     for share in BLENDS:
         mixed = copy.deepcopy(before)
-        mixed.load_state_dict(
-            {
-                name: old[name].lerp(value, share) if value.is_floating_point() else value
-                for name, value in new.items()
-            }
-        )
+        mixed.load_state_dict(between(old, new, share))
         plain, spoiled = (job.ask(mixed, job.held_in, spoiled) for spoiled in (False, True))
         figures = {
             "share": share,

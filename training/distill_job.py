@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from network.described import describe
 from pose import affine, heatmap
 from pose.card import ModelCard
 from pose.crops import to_batch
+from pose.skeleton import COCO_17
 from pose.types import ByteArray
 from training.augment import Camera, photographed
 from training.distill import CORNER_XY, SIZE_WH, Cache
@@ -39,6 +40,7 @@ Early = Callable[[np.ndarray], list[np.ndarray]]
 SEEN_ANEW = ("late", "image")
 SIGMA = 2.0
 STRIDE = 4
+_FLIP = np.array(COCO_17.flip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class DistillConfig:
         paste_chance: How often somebody steps in front of the person.
         source_share: Factor on how often a source is drawn; 1 where not named.
         turned_share: The same for people who do not stand.
+        doubted_weight: In the loss, of joints where a hand label that is not exact and the
+            teachers contradict each other, though they agree about the person: either may be wrong.
     """
 
     start: Start = "pyramid"
@@ -75,6 +79,7 @@ class DistillConfig:
     paste_chance: float = 0.12
     source_share: dict[str, float] = field(default_factory=dict)
     turned_share: float = 1.0
+    doubted_weight: float = 1.0
 
 
 class DistillJob:
@@ -150,13 +155,14 @@ class DistillJob:
         """Distance to the mixed targets."""
         rng = np.random.default_rng(int(batch[0]))
         index = np.sort(batch[1:])
-        target = self._targets(index)
+        target, doubted = self._targets(index), self._labels(index)[1]
         if self._config.start in SEEN_ANEW:
-            crops, target = self._seen_anew(rng, index, target)
+            crops, target, mirrored = self._seen_anew(rng, index, target)
+            doubted[mirrored] = doubted[mirrored][:, _FLIP]
             output = self._answer(crops)
         else:
             output = self._forward(index)
-        weight = torch.ones(target.shape[:2])
+        weight = torch.from_numpy(np.where(doubted, self._config.doubted_weight, 1.0)).float()
         return distillation_losses(
             CpnOutput([x.float() for x in output.levels], output.refined.float()),
             torch.from_numpy(target),
@@ -166,12 +172,14 @@ class DistillJob:
 
     def _seen_anew(
         self, rng: np.random.Generator, index: np.ndarray, target: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Crops and heatmaps of one view each, as a camera would have taken them."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Crops and heatmaps of one view each, as a camera would have; who is mirrored."""
         config, crops, maps = self._config, [], []
-        for number, one in zip(index, target, strict=True):
+        mirrored = np.zeros(len(index), bool)
+        for place, (number, one) in enumerate(zip(index, target, strict=True)):
             canvas, turned = self._cache.canvas[number], float(self._cache.turned[number])
             if rng.random() < 0.5:
+                mirrored[place] = True
                 one, canvas, turned = unmirrored(one), canvas[:, ::-1], -turned
             if rng.random() < config.paste_chance:
                 joints = sure_maxima(one) + np.array(CORNER_XY)
@@ -179,7 +187,7 @@ class DistillJob:
             view = draw_view(rng, one, turned, config.size_wh, config.framing)
             crops.append(photographed(rng, view.image(canvas, config.size_wh), config.camera))
             maps.append(view.heatmaps(one, config.size_wh))
-        return np.stack(crops), np.stack(maps)
+        return np.stack(crops), np.stack(maps), mirrored
 
     def _answer(self, crops: np.ndarray) -> CpnOutput:
         if self._early is None:
@@ -199,6 +207,16 @@ class DistillJob:
     def _targets(self, index: np.ndarray) -> np.ndarray:
         """(N, K, h, w) float32: the teachers' heatmaps, drawn towards hand labels."""
         soft = self._cache.targets[index].astype(np.float32) / 255
+        points, _ = self._labels(index)
+        exact = np.array([self._cache.sources[i] in EXACT for i in index])[:, None]
+        share = np.where(exact, self._config.exact_share, self._config.hand_share)
+        share = np.where(np.isfinite(points).all(-1), share, 0).astype(np.float32)[..., None, None]
+        drawn = heatmap.encode(points, (soft.shape[3], soft.shape[2]), SIGMA)
+        return np.asarray(soft * (1 - share) + np.nan_to_num(drawn) * share, np.float32)
+
+    def _labels(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(N, K, 2) heatmap pixels of believed hand labels; (N, K) which are doubted."""
+        soft = self._cache.targets[index]
         hand = self._cache.hand[index]
         points = np.where(hand[..., 2:] > 0, hand[..., :2] / STRIDE, np.nan).astype(np.float32)
         height, width = soft.shape[2:]
@@ -206,12 +224,9 @@ class DistillJob:
             inside = (points >= 0).all(-1) & (points[..., 0] < width) & (points[..., 1] < height)
         points = np.where(inside[..., None], points, np.float32(np.nan))
         sources = [self._cache.sources[i] for i in index]
-        points = believed(points, soft, sources, self._config.agree_px)
-        exact = np.array([source in EXACT for source in sources])[:, None]
-        share = np.where(exact, self._config.exact_share, self._config.hand_share)
-        share = np.where(np.isfinite(points).all(-1), share, 0).astype(np.float32)[..., None, None]
-        drawn = heatmap.encode(points, (width, height), SIGMA)
-        return np.asarray(soft * (1 - share) + np.nan_to_num(drawn) * share, np.float32)
+        kept = believed(points, soft, sources, self._config.agree_px)
+        known, labelled = (np.asarray(np.isfinite(at).all(axis=-1)) for at in (kept, points))
+        return kept, labelled & ~known & known.any(axis=-1, keepdims=True)
 
     @property
     def held_in(self) -> np.ndarray:
@@ -259,11 +274,12 @@ class DistillJob:
             answer = self._forward(index).refined.float().numpy()
             found, errors = heatmap.decode_dark(answer)[0], ((answer - target) ** 2)
             return Asked(found, wanted, hand, errors.mean((1, 2, 3)))
-        size_wh, crops, maps, views = self._config.size_wh, [], [], []
+        size_wh, padding = self._config.size_wh, self._config.framing.padding
+        crops, maps, views = [], [], []
         for number, one in zip(index, target, strict=True):
             turned, canvas = float(self._cache.turned[number]), self._cache.canvas[number]
             rng = np.random.default_rng([5, int(number)])
-            framing = Framing() if spoiled else PLAIN
+            framing = replace(Framing() if spoiled else PLAIN, padding=padding)
             view = draw_view(rng, one, turned, size_wh, framing)
             crop = view.image(canvas, size_wh)
             crops.append(photographed(rng, crop, Camera()) if spoiled else crop)

@@ -8,7 +8,7 @@ pixels, and widening too fat; they are blurred first, or drawn anew at their max
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ STRIDE = 4
 SIGMA_KEPT = 2.0
 SIGMA_SMALL = 1.5
 SURE = 0.3  # a maximum as high as this is a keypoint that must stay in view
+_KEPT_PADDING = 1.25  # of the kept crops, where a person's box is theirs
 _FAT = 1.3  # a Gaussian that the view enlarges by more is drawn anew
 _AROUND = 1.16  # a person's box against that of all joints; what it covers beyond stays in padding
 # How often the frame ends below, right, left, above: (axis, direction) by cumulated chance.
@@ -32,6 +33,7 @@ class Framing:
     """How far a view may differ from the crop.
 
     Attributes:
+        padding: Factor by which the person's box grows in use, `card.crop_padding`.
         scale: Range of a factor on how large the person appears.
         shift: Largest displacement, in parts of the input's size.
         turn_deg: Deviation of the usual turns, normally distributed.
@@ -41,6 +43,7 @@ class Framing:
         black_chance: How often such an end is the photograph's own, with black beyond.
     """
 
+    padding: float = 1.15
     scale: tuple[float, float] = (0.82, 1.2)
     shift: float = 0.04
     turn_deg: float = 12.0
@@ -125,15 +128,19 @@ class View:
         return picture[part] if axis == 1 else picture[:, part]
 
 
-def plain_view(turned_deg: float, maps: FloatArray, size_wh: tuple[int, int]) -> View:
+def plain_view(
+    turned_deg: float, maps: FloatArray, size_wh: tuple[int, int], padding: float = 1.15
+) -> View:
     """The person as the photograph shows them, in the middle of the input.
 
     Args:
         turned_deg: By how much the kept crop was turned upright.
         maps: (K, h, w) the crop's heatmaps.
         size_wh: Size of the network's input.
+        padding: As of `Framing`.
     """
-    return draw_view(np.random.default_rng(0), maps, turned_deg, size_wh, PLAIN)
+    framing = replace(PLAIN, padding=padding)
+    return draw_view(np.random.default_rng(0), maps, turned_deg, size_wh, framing)
 
 
 def draw_view(
@@ -164,16 +171,17 @@ def draw_view(
     points, is_sure = _maxima(maps)
     middle = (np.array(SIZE_WH) - 1) / 2
     seen = points @ turn.T  # crop pixels, turned
-    fit = _fit(SIZE_WH, size_wh, 1.25 / 1.15)
+    fit = _fit(SIZE_WH, size_wh, _KEPT_PADDING / framing.padding)
     centre = middle @ turn.T
     end = None
     if abs(turn_deg) > 20 and is_sure.sum() >= 4:
         # Its box is not the crop's any more.
         low, high = seen[is_sure].min(0), seen[is_sure].max(0)
         centre = (low + high) / 2
-        fit = _fit(tuple(np.maximum(high - low, 24) * _AROUND * 1.15), size_wh)
+        fit = _fit(tuple(np.maximum(high - low, 24) * _AROUND * framing.padding), size_wh)
     if cut < framing.cut_chance and is_sure.sum() >= 6:
-        end, centre, fit = _end(seen, is_sure, side, depth, size_wh)
+        end, centre, wh = _end(seen, is_sure, side, depth)
+        fit = _fit(tuple(wh * framing.padding), size_wh)
     linear = turn * fit * scale
     offset = (np.array(size_wh) - 1) / 2 + shift - fit * scale * centre
     to_input = np.concatenate([linear, offset[:, None]], 1).astype(np.float32)
@@ -201,12 +209,12 @@ def _fit(box_wh: tuple[float, ...], size_wh: tuple[int, int], padding: float = 1
 
 
 def _end(
-    points: np.ndarray, is_sure: np.ndarray, side: float, depth: float, size_wh: tuple[int, int]
-) -> tuple[tuple[int, int, float], np.ndarray, float]:
+    points: np.ndarray, is_sure: np.ndarray, side: float, depth: float
+) -> tuple[tuple[int, int, float], np.ndarray, np.ndarray]:
     """End the frame within a person: mostly below, as webcams do; else at a side or above.
 
     Returns:
-        The end in turned crop pixels, and centre and scale of the box of what is left.
+        The end in turned crop pixels, and centre and sides of the box of what is left.
     """
     low, high = points[is_sure].min(0), points[is_sure].max(0)
     axis, sign = next(end for most, end in _ENDS if side < most)
@@ -223,5 +231,4 @@ def _end(
         high[axis] = at
     else:
         low[axis] = at
-    sides = np.maximum(high - low, 32)
-    return (axis, sign, at), (low + high) / 2, _fit(tuple(sides * 1.15), size_wh)
+    return (axis, sign, at), (low + high) / 2, np.maximum(high - low, 32)

@@ -175,7 +175,7 @@ class PersonJob:
             likely = scores > 0.01
             placed = xyxy[0].cpu().numpy()[likely] * to_frame[0, 0]
             placed = boxes.clip(placed, photograph.size_wh)
-            kept = boxes.nms(placed, scores[likely], 0.6)
+            kept = boxes.nms(placed, scores[likely])
             found.append((placed[kept], scores[likely][kept]))
             truth.append(photograph)
         figures = average_precision(truth, found)

@@ -6,14 +6,19 @@ teacher stays RTMDet-nano.
 
 from __future__ import annotations
 
+import logging
+import math
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from model_zoo.zoo import MODELS, model_path
 from network import checkpoint
 from network.shipped import load_shipped
+from training.blend import between
 from training.loop import LoopConfig, run_loop
 from training.person_job import PersonJob, PersonTraining
 from training.recipes import Config
@@ -28,10 +33,13 @@ LOOP = LoopConfig(
     validate_every=150,
     save_every=100,
 )
+SHARES = (0.35, 0.6, 0.85, 1.0)
+
+log = logging.getLogger(__name__)
 
 
 def train(config: Config) -> Path:
-    """Fine-tune the person detector; returns the path of the final weights."""
+    """Fine-tune the person detector; returns the path of the weights to ship."""
     training = PersonTraining()
     if config.batch:
         training = replace(training, batch=config.batch)
@@ -43,4 +51,34 @@ def train(config: Config) -> Path:
     elif config.init:
         job.network.load_state_dict(checkpoint.load(config.init)["network"])
     job.network.to(device_of(config))
-    return run_loop(job, loop, config.folder)
+    before = deepcopy(job.network)
+    run_loop(job, loop, config.folder)
+    return mixed(job, before, config.folder / "best.pt", config.folder / "blend.pt")
+
+
+def mixed(job: PersonJob, before: nn.Module, after: Path, out: Path) -> Path:
+    """Mix what a training began with and its best weights; see `training.blend`.
+
+    Args:
+        job: Judges on its held-in photographs.
+        before: What the training began with.
+        after: The best of its checkpoints.
+        out: Where the best mixture goes; one that is there stays.
+
+    Returns:
+        `out`.
+    """
+    if out.exists():
+        return out
+    old, new = before.state_dict(), checkpoint.load(after)["network"]
+    best = -math.inf
+    for share in SHARES:
+        network = deepcopy(before)
+        network.load_state_dict(between(old, new, share))
+        figures = job.validate(network.eval())
+        log.info("%.2f of the new: %s", share, f"AP {figures['AP']:.4f} AP50 {figures['AP50']:.4f}")
+        if figures["score"] > best:
+            best = figures["score"]
+            state = {"network": network.state_dict(), "figures": figures, "step": 0}
+            checkpoint.save(out, {**state, "describe": job.describe()})
+    return out

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pose.card import ModelCard
 from training import distill
 
-LITE_SIZE_WH = (112, 144)
+LITE_SIZE_WH = (112, 160)
 _LIMITS = (
     "Learned mostly from photographs of adults in Western streets and in sport. Children, old "
     "people, wheelchairs, prostheses, long robes and work clothes are rare, and nothing was "
@@ -57,8 +57,9 @@ CARD = ModelCard(
 LITE_CARD = replace(
     CARD,
     name="pose-lite",
-    architecture="CPN: Lite-HRNet pyramid (GlobalNet), small RefineNet; 144x112",
+    architecture="CPN: Lite-HRNet pyramid (GlobalNet), small RefineNet; 160x112",
     input_size_wh=LITE_SIZE_WH,
+    crop_padding=1.08,  # every pixel counts here
     initialisation=(
         "backbone and finest head: pose-base after its third phase, so in the end PP-TinyPose's; "
         "RefineNet: random"

@@ -61,10 +61,12 @@ LITE_CPN = LiteCpnConfig(
     level_channels=24, final_channels=24, final_squeeze=8, bottlenecks=(0, 0, 1, 1)
 )
 # A small network has no room for everything: everyday people first.
-LITE_FRAMING = Framing(any_turn_chance=0.04, cut_chance=0.12, turn_deg=9.0)
+LITE_FRAMING = Framing(
+    padding=LITE_CARD.crop_padding, any_turn_chance=0.04, cut_chance=0.12, turn_deg=9.0
+)
 LITE_SHARES = {"lspet": 0.6, "coco_train": 2.0, "coco_stretched": 2.0, "flickr8k": 1.5}
 LITE = LoopConfig(
-    steps=2900,
+    steps=8700,
     rate=1e-3,
     warmup_steps=100,
     validate_every=500,
@@ -118,11 +120,15 @@ SHARES = {
 def train_lite(config: Config) -> Path:
     """The small size: the base model's backbone on smaller crops, a small RefineNet anew."""
     cache = kept_crops(config, Path("runs/pose-base/cache"))
-    base = started(config, cache, Path("runs/pose-base") / "phase3_late" / "blend.pt")
     network = LiteCpn(LITE_CPN)
-    network.backbone.load_state_dict(base.backbone.state_dict())
-    network.heads.load_state_dict(base.heads.state_dict())
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.init:
+        fill(network, config.init, cache)
+    else:
+        base = LiteCpn()
+        fill(base, Path("runs/pose-base") / "phase3_late" / "blend.pt", cache)
+        network.backbone.load_state_dict(base.backbone.state_dict())
+        network.heads.load_state_dict(base.heads.state_dict())
     target = DistillConfig(
         "image",
         config.batch or 24,
@@ -143,7 +149,7 @@ def train(config: Config) -> Path:
     cache = kept_crops(config, config.folder / "cache")
     people = cut_out_people(config)
     if config.init:
-        network = started(config, cache, config.init)
+        network = started(config.init, cache)
     else:
         network = LiteCpn().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         start_from_teacher(network, first_teacher)
@@ -177,18 +183,22 @@ def train(config: Config) -> Path:
     return weights
 
 
-def started(config: Config, cache: distill.Cache, weights: Path) -> LiteCpn:
-    """A `LiteCpn` with the weights of a checkpoint or of an ONNX file of ours; `--init` first."""
+def started(init: Path, cache: distill.Cache) -> LiteCpn:
+    """A base network with the weights of a checkpoint or of an ONNX file of ours."""
     network = LiteCpn()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    init = config.init or weights
+    fill(network, init, cache)
+    return network
+
+
+def fill(network: LiteCpn, init: Path, cache: distill.Cache) -> None:
+    """Fill a network with the weights of a checkpoint, an ONNX file of ours or one of the zoo."""
     if init.suffix == ".onnx" or str(init) in MODELS:
         looks = np.flatnonzero(cache.done)[:64]
         pictures = torch.from_numpy(to_batch(cache.crops[looks], CARD))
         load_shipped(network, model_path(str(init)), pictures)
     else:
         network.load_state_dict(checkpoint.load(init)["network"])
-    return network
 
 
 def cut_out_people(config: Config) -> list[ByteArray]:

@@ -41,7 +41,7 @@ class PersonDetector:
         self,
         engine: Engine,
         min_score: float = 0.35,
-        nms_iou: float = 0.6,
+        nms_iou: float = boxes.SAME_IOU,
         max_people: int = 20,
         parts: bool = False,
         side: int = 0,

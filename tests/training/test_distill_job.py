@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from network.backbones.lite_hrnet import LiteHrnetConfig
-from network.cpn import LiteCpn, LiteCpnConfig
+from network.cpn import CpnOutput, LiteCpn, LiteCpnConfig
 from pose import heatmap
 from pose.errors import InputError
 from pose.skeleton import COCO_17
+from training import distill_job
 from training.augment import Camera
 from training.distill import Cache, open_cache, remember_features
 from training.distill_exam import hits_of_each, oks_of_each
@@ -35,7 +37,7 @@ def cache(tmp_path: Path, rng: np.random.Generator) -> Cache:
     soft = 0.8 * heatmap.encode(points, (48, 64), 2.0)
     hand = np.concatenate([points * 4 + 6, np.full((COUNT, 17, 1), 2)], axis=2)
     hand[:, 3, 2] = 0
-    hand[:, 4, :2] += 80
+    hand[:, 4, 1] += 80
     canvas = rng.integers(0, 255, (COUNT, 320, 320, 3)).astype(np.uint8)
     np.save(tmp_path / "canvas.npy", canvas)
     np.save(tmp_path / "turned.npy", np.where(np.arange(COUNT) % 3 == 2, 90.0, 0).astype("f4"))
@@ -101,6 +103,33 @@ def test_hand_labels_draw_the_target_where_they_can_be_believed(cache: Cache) ->
     np.testing.assert_allclose(mixed[1::2, 4], teacher[1::2, 4])
     assert not np.allclose(mixed[::2, 4], teacher[::2, 4])
     assert (mixed[:, 0] != teacher[:, 0]).any((1, 2)).all()
+
+
+def test_a_joint_that_label_and_teachers_dispute_may_be_left_out_mirrored_too(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joint 4 of Leeds' people is disputed; in a mirrored crop it is joint 3."""
+    seen: list[np.ndarray] = []
+
+    def losses(
+        output: CpnOutput, target: Tensor, weight: Tensor, hardest: int
+    ) -> dict[str, Tensor]:
+        seen.append(weight.numpy())
+        return {}
+
+    monkeypatch.setattr(distill_job, "distillation_losses", losses)
+    config = DistillConfig("image", 3, doubted_weight=0.0)
+    job = DistillJob(LiteCpn(SMALL), cache, CARD, config)
+    for seed in range(4):
+        job.losses(np.array([seed, *range(COUNT)]))
+
+    disputed = np.array(cache.sources) == "lspet"
+    weights = np.stack(seen)  # (4, N, K), people in the order of their index
+    pair = np.sort(weights[..., [3, 4]], axis=-1)
+    assert (pair[:, disputed] == [0, 1]).all()
+    assert (pair[:, ~disputed] == 1).all()
+    assert (np.delete(weights, [3, 4], axis=-1) == 1).all()
+    assert 0 < weights[:, disputed, 4].mean() < 1, "some were mirrored, some not"
 
 
 def test_validation_tells_the_teachers_own_answer_from_a_bad_one(cache: Cache) -> None:

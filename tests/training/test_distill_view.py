@@ -68,6 +68,8 @@ def test_a_plain_view_shows_the_crop_a_little_nearer_and_no_less(rng: np.random.
     assert scale == pytest.approx(1.25 / 1.15)
     np.testing.assert_allclose(centre[0, 0], [95.5, 127.5], atol=1e-3)
     assert view.end is None
+    near = plain_view(0.0, MAPS, CROP_WH, padding=1.08)
+    assert np.sqrt(np.linalg.det(near.to_input[:, :2])) == pytest.approx(1.25 / 1.08)
 
 
 def test_who_was_turned_upright_is_shown_as_the_photograph_has_them() -> None:
@@ -78,6 +80,16 @@ def test_who_was_turned_upright_is_shown_as_the_photograph_has_them() -> None:
 
     assert head[1] > foot[1]
     assert 0 < foot[1] and head[1] < 256
+
+
+@pytest.mark.parametrize(("cut", "turned"), [(1.0, 0.0), (0.0, 1.0)])
+def test_a_tighter_box_shows_everybody_larger(cut: float, turned: float) -> None:
+    def scale(padding: float) -> float:
+        framing = replace(PLAIN, padding=padding, cut_chance=cut, any_turn_chance=turned)
+        view = draw_view(np.random.default_rng(4), MAPS, 0.0, CROP_WH, framing)
+        return float(np.sqrt(np.linalg.det(view.to_input[:, :2])))
+
+    assert scale(1.0) / scale(1.25) == pytest.approx(1.25, rel=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(8))
