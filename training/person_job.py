@@ -21,7 +21,7 @@ from network.described import describe
 from network.person_detector import PersonDetector, candidates, load_rtmdet
 from pose import boxes, crops
 from pose.errors import InputError
-from pose.types import FloatArray
+from pose.types import Boxes, FloatArray
 from training.detector_ap import average_precision
 from training.person_card import CARD
 from training.person_dataset import Photograph, held_in, read_photographs
@@ -165,8 +165,20 @@ class PersonJob:
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Box AP on the photographs held in, at the size of the card; `score` is AP50 + AP."""
+        found = [(people.xyxy, people.scores) for people in self.found(network)]
+        figures = average_precision(self._held_in, found)
+        return {**figures, "score": figures["AP50"] + figures["AP"]}
+
+    @property
+    def held_in(self) -> Sequence[Photograph]:
+        """Photographs that nothing is learned from."""
+        return self._held_in
+
+    @torch.no_grad()
+    def found(self, network: nn.Module) -> list[Boxes]:
+        """What a network finds on the photographs held in, at the size of the card."""
         device = next(network.parameters()).device
-        truth, found = [], []
+        found = []
         for photograph in self._held_in:
             canvas, to_frame = crops.letterbox(read_picture(photograph), CARD)
             frames = torch.from_numpy(crops.to_batch(canvas[None], CARD)).to(device)
@@ -176,10 +188,8 @@ class PersonJob:
             placed = xyxy[0].cpu().numpy()[likely] * to_frame[0, 0]
             placed = boxes.clip(placed, photograph.size_wh)
             kept = boxes.nms(placed, scores[likely])
-            found.append((placed[kept], scores[likely][kept]))
-            truth.append(photograph)
-        figures = average_precision(truth, found)
-        return {**figures, "score": figures["AP50"] + figures["AP"]}
+            found.append(Boxes(placed[kept], scores[likely][kept]))
+        return found
 
     def describe(self) -> dict[str, Any]:
         """The network's configuration and the card, as plain data."""

@@ -45,15 +45,20 @@ def train(config: Config) -> Path:
         training = replace(training, batch=config.batch)
     loop = replace(LOOP, steps=config.steps or LOOP.steps, rate=config.rate or LOOP.rate)
     job = PersonJob(config.data, training, config.annotations, config.images)
-    if config.init and (config.init.suffix == ".onnx" or str(config.init) in MODELS):
-        shipped = model_path(str(config.init))
-        load_shipped(job.network, shipped, torch.zeros(1, 3, 64, 64))
-    elif config.init:
-        job.network.load_state_dict(checkpoint.load(config.init)["network"])
+    if config.init:
+        fill(job.network, config.init)
     job.network.to(device_of(config))
     before = deepcopy(job.network)
     run_loop(job, loop, config.folder)
     return mixed(job, before, config.folder / "best.pt", config.folder / "blend.pt")
+
+
+def fill(network: nn.Module, init: Path) -> None:
+    """Fill a detector with the weights of a checkpoint, an ONNX file of ours or one of the zoo."""
+    if init.suffix == ".onnx" or str(init) in MODELS:
+        load_shipped(network, model_path(str(init)), torch.zeros(1, 3, 64, 64))
+    else:
+        network.load_state_dict(checkpoint.load(init)["network"])
 
 
 def mixed(job: PersonJob, before: nn.Module, after: Path, out: Path) -> Path:

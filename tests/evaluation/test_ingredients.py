@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import main
-from evaluation.ingredients import ALL, FIGURES, ROWS, Answers, differences
+from evaluation.ingredient_study import ALL
+from evaluation.ingredients_pose import FIGURES, ROWS, Answers, differences
 from network import checkpoint
 from network.cpn import LiteCpn
 from pose import heatmap
@@ -75,10 +76,10 @@ def test_a_gain_is_counted_by_photographs() -> None:
     one = Answers({f: np.array([1, 1, 0.5, np.nan]) for f in FIGURES}, np.array([0, 0, 1, 1]))
     other = Answers({f: np.array([0.5, 0.5, 0.5, 0.5]) for f in FIGURES}, np.array([0, 0, 1, 1]))
 
-    gain, low, high = differences(one, other)["PCK"]
+    gain = differences(one, other)["PCK"]
 
-    assert gain == pytest.approx(1 / 3)
-    assert (low, high) == pytest.approx((0, 0.5))
+    assert gain.gave == pytest.approx(1 / 3)
+    assert (gain.low, gain.high) == pytest.approx((0, 0.5))
 
 
 @pytest.mark.parametrize(
