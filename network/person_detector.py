@@ -26,10 +26,10 @@ from network.backbones.cspnext import (
     convolutions_of,
     load_in_order,
 )
+from pose.card import LONGEST_SIDE
 from pose.errors import ModelFileError
 
 STRIDES = (8, 16, 32)
-_LONGEST = 4096  # pixels: the longest side that an exported detector takes
 # Offset x, offset y, width, height -> left, top, right, bottom from the cell.
 CORNERS = np.array([[1, 0, -0.5, 0], [0, 1, 0, -0.5], [1, 0, 0.5, 0], [0, 1, 0, 0.5]], np.float32)
 
@@ -146,7 +146,7 @@ class ExportedDetector(nn.Module):
         super().__init__()
         self.detector = copy.deepcopy(detector)
         _turn_boxes(self.detector, lambda stride: torch.from_numpy(CORNERS) * stride)
-        cells = torch.arange(_LONGEST // min(STRIDES), dtype=torch.float32)
+        cells = torch.arange(LONGEST_SIDE // min(STRIDES), dtype=torch.float32)
         is_x = torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None, None]
         self.register_buffer("across", cells * is_x, persistent=False)  # (1, 4, 1, cells)
         self.register_buffer(

@@ -15,6 +15,7 @@ from pose.errors import ModelFileError, UsageError
 from pose.skeleton import Skeleton, skeleton_named
 
 CARD_KEY = "pose_model_card"
+LONGEST_SIDE = 4096  # pixels: of what a detector takes; our exported one counts its cells up to it
 Task = Literal["pose", "person"]
 Channels = Literal["rgb", "bgr"]
 
@@ -142,7 +143,7 @@ def sized(card: ModelCard, side: int) -> ModelCard:
 
     Args:
         card: With `any_size`.
-        side: Longest side of the input in pixels, a multiple of 32.
+        side: Longest side of the input in pixels, a multiple of 32, at most `LONGEST_SIDE`.
 
     Raises:
         UsageError: The network has one size, the side is none, or more than an engine was built
@@ -150,8 +151,10 @@ def sized(card: ModelCard, side: int) -> ModelCard:
     """
     if not card.any_size:
         raise UsageError(f"{card.name} takes pictures of {card.input_size_wh} only; leave the size")
-    if side < 32 or side % 32:
-        raise UsageError(f"expected a longest side of a multiple of 32 pixels, got {side}")
+    if side < 32 or side % 32 or side > LONGEST_SIDE:
+        raise UsageError(
+            f"expected a longest side of a multiple of 32 pixels up to {LONGEST_SIDE}, got {side}"
+        )
     if card.built_for and side > max(card.input_size_wh):
         raise UsageError(
             f"the engine of {card.name} was built for sides up to {max(card.input_size_wh)}, "

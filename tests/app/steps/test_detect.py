@@ -160,6 +160,7 @@ def test_the_longest_side_is_for_the_user_to_choose(side: int, seen: tuple[int, 
     [
         (CARD, 100, "a multiple of 32"),
         (CARD, -32, "a multiple of 32"),
+        (CARD, 4128, "up to 4096, got 4128"),
         (replace(CARD, any_size=False), 320, "only; leave the size"),
         (replace(CARD, built_for={"gpu": "x"}), 320, r"up to 160, asked for 320.*--side 320"),
     ],
