@@ -18,6 +18,7 @@ from evaluation.annotations import Annotations
 from evaluation.results import box_entries, keypoint_entries
 from pose import boxes
 from pose.errors import UnavailableError
+from pose.ranking import SEEN
 from pose.types import Boxes, Poses
 
 _log = logging.getLogger(__name__)
@@ -27,12 +28,15 @@ MOST_BOXES = 100
 ALL, SMALL, MEDIUM, LARGE = "all", "small", "medium", "large"
 
 
-def keypoint_figures(annotations: Annotations, found: Sequence[Poses]) -> dict[str, float]:
+def keypoint_figures(
+    annotations: Annotations, found: Sequence[Poses], seen: float = SEEN
+) -> dict[str, float]:
     """The ten keypoint figures.
 
     Args:
         annotations: The labels; the skeleton's sigmas are used.
-        found: Poses of each photograph, ranked by `results.person_scores`.
+        found: Poses of each photograph, ranked by `pose.ranking.person_scores`.
+        seen: Of the ranking.
 
     Returns:
         AP, AP50, AP75, APm, APl, AR, AR50, AR75, ARm, ARl, 0 to 1; a size of which nobody is
@@ -41,7 +45,7 @@ def keypoint_figures(annotations: Annotations, found: Sequence[Poses]) -> dict[s
     Raises:
         UnavailableError: faster-coco-eval is not installed.
     """
-    scored = _scored(annotations, keypoint_entries(annotations, found), "keypoints")
+    scored = _scored(annotations, keypoint_entries(annotations, found, seen), "keypoints")
     return _without_nan(
         {
             f"{kind}{suffix}": scored.mean(kind, threshold, size)

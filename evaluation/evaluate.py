@@ -42,6 +42,7 @@ from evaluation.scores import Scores, score
 from evaluation.suppress import box_rule, suppressing, without_doubles
 from model_zoo.zoo import model_path
 from pose.errors import InputError, UsageError
+from pose.ranking import SEEN
 from pose.skeleton import Skeleton
 from pose.types import Boxes
 
@@ -68,6 +69,8 @@ class Config:
         max_people: At most so many detections in a photograph.
         nms: How doubles go from a detector's or a file's boxes: an IoU for hard NMS, `soft` for
             Soft-NMS. Not given: as the application does, or as the file has them.
+        seen: Keypoints with a lower score do not count where people are ranked; 0 counts all, as
+            CPN's own evaluation does.
         pose_nms: Of two poses whose OKS is above this the better one stays; 0 keeps all.
         save: Write what was found as a COCO results file.
         against: A COCO results file to compare with: differences with their 95 % intervals.
@@ -88,6 +91,7 @@ class Config:
     min_score: float = 0.01
     max_people: int = 100
     nms: str = ""
+    seen: float = SEEN
     pose_nms: float = 0.0
     save: Path | None = None
     against: Path | None = None
@@ -130,6 +134,8 @@ def measure(config: Config) -> Report:
         )
     if not 0 <= config.pose_nms <= 1:
         raise UsageError(f"--pose-nms: expected an OKS from 0 to 1, got {config.pose_nms}")
+    if not 0 <= config.seen < 1:
+        raise UsageError(f"--seen: expected a score from 0 to below 1, got {config.seen}")
     if config.nms:
         box_rule(config.nms)
     if config.limit < 0:
@@ -142,13 +148,13 @@ def measure(config: Config) -> Report:
         )
     other = read_results(config.against, annotations) if config.against else None
     predicted, knows, judge_boxes = _predictions(config, annotations)
-    found = without_doubles(predicted, annotations.skeleton, config.pose_nms)
+    found = without_doubles(predicted, annotations.skeleton, config.pose_nms, config.seen)
     if config.save:
-        write_results(config.save, annotations, found)
+        write_results(config.save, annotations, found, config.seen)
 
     weights = bootstrap.draw(len(annotations.photographs))
     true = config.boxes == TRUTH
-    ours = score(annotations, found, knows, weights, true, judge_boxes)
+    ours = score(annotations, found, knows, weights, true, judge_boxes, config.seen)
     if not ours.figures:
         raise InputError(f"{config.annotations}: no figure applies to these labels and boxes")
     report = Report(
@@ -179,8 +185,8 @@ def _members(
     members = {}
     for name in config.poses:
         alone, knows, _ = _predictions(replace(config, pose=name), annotations, boxes)
-        alone = without_doubles(alone, annotations.skeleton, config.pose_nms)
-        scores = score(annotations, alone, knows, weights, config.boxes == TRUTH)
+        alone = without_doubles(alone, annotations.skeleton, config.pose_nms, config.seen)
+        scores = score(annotations, alone, knows, weights, config.boxes == TRUTH, seen=config.seen)
         members[name] = Member(scores.figures, _differences(ours, scores))
     return members
 

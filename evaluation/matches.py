@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from evaluation.annotations import Annotations, People
 from evaluation.coco_ap import MOST_BOXES, MOST_POSES
-from evaluation.results import person_scores
 from pose import boxes
 from pose.oks import oks
+from pose.ranking import SEEN, person_scores
 from pose.types import Boxes, FloatArray, IntArray, Poses
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -41,11 +41,13 @@ class Matches:
     people: IntArray
 
 
-def keypoint_matches(annotations: Annotations, found: Sequence[Poses]) -> Matches:
-    """Match poses to people by OKS; `found` has the poses of each photograph."""
+def keypoint_matches(
+    annotations: Annotations, found: Sequence[Poses], seen: float = SEEN
+) -> Matches:
+    """Match poses to people by OKS; `found` has each photograph's, `seen` is the ranking's."""
     similarities, scores, ignored, crowd = [], [], [], []
     for photo, poses in zip(annotations.photographs, found, strict=True):
-        ranks = person_scores(poses)
+        ranks = person_scores(poses, seen)
         best = np.argsort(-ranks, kind="stable")[:MOST_POSES]
         scores.append(ranks[best])
         sigmas = annotations.skeleton.oks_sigmas

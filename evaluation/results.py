@@ -14,19 +14,19 @@ from evaluation.annotations import Annotations, read_json
 from evaluation.predict import Predictions
 from pose import boxes
 from pose.errors import InputError, OutputError
+from pose.ranking import SEEN, person_scores
 from pose.types import Boxes, FloatArray, Poses
 
 Entry = dict[str, Any]
 
 
-def person_scores(poses: Poses) -> FloatArray:
-    """(N,) box score times mean keypoint score: how CPN ranks its people for COCO's AP."""
-    means = poses.scores.mean(axis=1) if len(poses) else np.zeros(0)
-    return (poses.boxes.scores * means).astype(np.float32)
+def keypoint_entries(
+    annotations: Annotations, poses: Sequence[Poses], seen: float = SEEN
+) -> list[Entry]:
+    """Poses as COCO wants them: x, y, score for each keypoint, zeros where not found.
 
-
-def keypoint_entries(annotations: Annotations, poses: Sequence[Poses]) -> list[Entry]:
-    """Poses as COCO wants them: x, y, score for each keypoint, zeros where not found."""
+    `seen` is that of `pose.ranking.person_scores`, as everywhere here.
+    """
     return [
         {
             "image_id": photo.id,
@@ -39,7 +39,7 @@ def keypoint_entries(annotations: Annotations, poses: Sequence[Poses]) -> list[E
         }
         for photo, found in zip(annotations.photographs, poses, strict=True)
         for points, scores, score in zip(
-            found.keypoints, found.scores, person_scores(found), strict=True
+            found.keypoints, found.scores, person_scores(found, seen), strict=True
         )
     ]
 
@@ -58,12 +58,14 @@ def box_entries(annotations: Annotations, found: Sequence[Boxes]) -> list[Entry]
     ]
 
 
-def write_results(path: Path, annotations: Annotations, predictions: Predictions) -> None:
+def write_results(
+    path: Path, annotations: Annotations, predictions: Predictions, seen: float = SEEN
+) -> None:
     """Write what was found as one COCO results file; OutputError if that fails."""
     entries = box_entries(annotations, predictions.boxes)
     if predictions.poses is not None:
         for entry, posed in zip(
-            entries, keypoint_entries(annotations, predictions.poses), strict=True
+            entries, keypoint_entries(annotations, predictions.poses, seen), strict=True
         ):
             entry.update(posed)  # `score` becomes the person's: box times keypoints
     part = path.with_name(path.name + ".part")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from evaluation import coco_ap, matches, pck
 from evaluation.annotations import Annotations
 from evaluation.predict import Predictions
+from pose.ranking import SEEN
 from pose.skeleton import Skeleton
 
 _log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def score(
     weights: npt.NDArray[np.int64],
     true_boxes: bool = False,
     judge_boxes: bool = False,
+    seen: float = SEEN,
 ) -> Scores:
     """Judge predictions.
 
@@ -52,6 +54,7 @@ def score(
         true_boxes: The boxes are the labelled people's own, so that everybody else in the
             photograph was never asked for.
         judge_boxes: The boxes are a detector's.
+        seen: Score from which a keypoint counts where people are ranked.
 
     Returns:
         The figures. AP needs photographs in which everybody is labelled, or true boxes: else
@@ -67,8 +70,8 @@ def score(
     if found.poses is not None and annotations.people_with_keypoints:
         counts["people"] = annotations.people_with_keypoints
         if complete and _all_labels_known(annotations, knows):
-            figures |= coco_ap.keypoint_figures(annotations, found.poses)
-            hits = matches.keypoint_matches(annotations, found.poses)
+            figures |= coco_ap.keypoint_figures(annotations, found.poses, seen)
+            hits = matches.keypoint_matches(annotations, found.poses, seen)
             draws |= _precision_draws("AP", hits, weights)
         torso = pck.torso_pck(annotations, found, knows)
         head = pck.head_pck(annotations, found, knows)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from app.steps.crowd import SEEN
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
 from evaluation.disturb import compressed, noisy
+from pose.ranking import SEEN
 from pose.skeleton import Skeleton
 from pose.types import Boxes, ByteArray, Frame, Poses, Tracks
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.predict import BoxFinder, Predictions
-from evaluation.results import person_scores
 from pose import boxes
 from pose.errors import UsageError
 from pose.oks import oks_nms
+from pose.ranking import SEEN, person_scores
 from pose.skeleton import Skeleton
 from pose.types import Boxes, Poses
 
@@ -52,20 +52,23 @@ def suppressing(find: BoxFinder, rule: BoxRule, most: int) -> BoxFinder:
     return lambda photographs, frames: [rule(found)[:most] for found in find(photographs, frames)]
 
 
-def without_doubles(found: Predictions, skeleton: Skeleton, threshold: float) -> Predictions:
+def without_doubles(
+    found: Predictions, skeleton: Skeleton, threshold: float, seen: float = SEEN
+) -> Predictions:
     """OKS-NMS (`pose.oks.oks_nms`): of two poses more alike than this, the better one stays.
 
     Args:
         found: Boxes and poses; returned as it is without poses.
         skeleton: Of the poses; gives the falloffs.
         threshold: OKS, 0 to 1; 0 keeps everybody.
+        seen: Score from which a keypoint counts where people are ranked.
 
     Returns:
-        The people that stay, best first, ranked by box score times mean keypoint score.
+        The people that stay, best first, ranked by `pose.ranking.person_scores`.
     """
     if found.poses is None or not threshold:
         return found
-    poses = tuple(_distinct(people, skeleton, threshold) for people in found.poses)
+    poses = tuple(_distinct(people, skeleton, threshold, seen) for people in found.poses)
     return replace(found, boxes=tuple(people.boxes for people in poses), poses=poses)
 
 
@@ -74,8 +77,8 @@ def _soft(found: Boxes) -> Boxes:
     return Boxes(found.xyxy[kept], scores)
 
 
-def _distinct(people: Poses, skeleton: Skeleton, threshold: float) -> Poses:
+def _distinct(people: Poses, skeleton: Skeleton, threshold: float, seen: float) -> Poses:
     areas = boxes.area(people.boxes.xyxy)
     sigmas = np.asarray(skeleton.oks_sigmas, np.float32)
-    kept = oks_nms(people.keypoints, person_scores(people), areas, sigmas, threshold)
+    kept = oks_nms(people.keypoints, person_scores(people, seen), areas, sigmas, threshold)
     return people[kept]

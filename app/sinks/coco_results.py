@@ -1,12 +1,13 @@
 """COCO keypoint results: the list that COCO's own evaluation reads (`COCO.loadRes`).
 
 Format: cocodataset.org, "results format", keypoint detection. The score of a person is the
-detector's score times the mean of the keypoint scores (Chen et al., CPN, CVPR 2018, section 4.1).
+detector's score times the mean score of the keypoints that were seen (`pose/ranking.py`).
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from app.sinks.one_output import OneOutput
 from app.sinks.part_file import RecordFile
+from pose.ranking import person_scores
 from pose.skeleton import Skeleton
 from pose.types import Poses, Scene
 
@@ -61,7 +63,7 @@ def coco_results(image_id: int, poses: Poses) -> list[dict[str, Any]]:
     found = np.all(np.isfinite(poses.keypoints), axis=2, keepdims=True)  # (N, K, 1)
     points = np.where(found, poses.keypoints, 0).astype(np.float64)
     point_scores = np.where(found[..., 0], poses.scores, 0).astype(np.float64)
-    scores = poses.boxes.scores * point_scores.mean(axis=1) if len(poses) else np.zeros(0)
+    scores = person_scores(replace(poses, scores=point_scores.astype(np.float32)))
     triplets = np.dstack([np.round(points, 3), np.round(point_scores, 4)])  # (N, K, 3)
     return [
         {

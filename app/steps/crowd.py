@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from pose import boxes, oks
+from pose.ranking import SEEN
 from pose.skeleton import Skeleton
 from pose.types import FloatArray, Poses
 
-SEEN = 0.2  # score from which a keypoint counts as seen
 _SUREST = 5  # keypoints; as many as a head and shoulders show
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.steps.crowd import SEEN
 from pose import boxes
+from pose.ranking import SEEN
 from pose.skeleton import Skeleton
 from pose.types import FloatArray, Poses
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.steps.crowd import SEEN
+from pose.ranking import SEEN
 from pose.smoothing import OneEuro
 from pose.types import FloatArray, Frame, Tracks
 

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from app.steps.crowd import SEEN, real_people, sureness
+from app.steps.crowd import real_people, sureness
 from app.steps.cut import CutDetector
 from app.steps.likeness import likeness
 from app.steps.motion import BoxMotion, followed
+from pose.ranking import SEEN
 from pose.skeleton import Skeleton
 from pose.types import Boxes, FloatArray, Frame, IntArray, Poses, Tracks
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from evaluation.predict import Predictions
-from evaluation.results import keypoint_entries, person_scores, read_results, write_results
+from evaluation.results import keypoint_entries, read_results, write_results
 from pose.errors import InputError, OutputError
+from pose.ranking import person_scores
 from pose.types import Boxes, Poses
 from tests.evaluation import labelled
 
@@ -26,19 +27,16 @@ ENTRY: dict[str, Any] = {
 }
 
 
-def test_nobody_has_no_score() -> None:
-    assert person_scores(Poses.empty(17)).shape == (0,)
-
-
-def test_a_person_ranks_by_box_score_times_mean_keypoint_score() -> None:
+def test_a_person_ranks_by_box_score_times_mean_score_of_what_was_seen() -> None:
     poses = labelled.perfect(LABELS)[0]
     scores = np.linspace(0, 1, 17, dtype=np.float32)[None]
     poses = replace(
         poses, scores=scores, boxes=Boxes(poses.boxes.xyxy, np.array([0.8], np.float32))
     )
 
-    assert person_scores(poses) == pytest.approx([0.4])
-    assert keypoint_entries(LABELS, [poses, Poses.empty(17)])[0]["score"] == pytest.approx(0.4)
+    both = [poses, Poses.empty(17)]
+    assert keypoint_entries(LABELS, both)[0]["score"] == pytest.approx(0.8 * 0.625)
+    assert keypoint_entries(LABELS, both, seen=0)[0]["score"] == pytest.approx(0.4)
 
 
 def test_boxes_come_back(tmp_path: Path) -> None:
