@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from network import checkpoint
 from network.cpn import LiteCpn
@@ -25,24 +26,23 @@ log = logging.getLogger(__name__)
 BLENDS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 
 
-def between(
-    old: Mapping[str, Tensor], new: Mapping[str, Tensor], share: float
-) -> dict[str, Tensor]:
-    """Weights on the line from `old` (`share` 0) to `new` (1); counters are `new`'s."""
-    return {
-        name: old[name].lerp(value, share) if value.is_floating_point() else value
-        for name, value in new.items()
-    }
-
-
-def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
-    """Mix the weights that a phase began and ended with, in the shares that do best held in.
+def best_mixture(
+    before: nn.Module,
+    after: Path,
+    out: Path,
+    judge: Callable[[nn.Module], dict[str, float]],
+    describe: Callable[[], dict[str, Any]],
+    shares: Sequence[float] = BLENDS,
+) -> Path:
+    """Mix the weights that a training began and ended with, in the share that does best held in.
 
     Args:
-        job: Judges on its held-in people, as photographs show them and as training spoils them.
-        before: What the phase began with.
+        before: What the training began with; stays as it is.
         after: Weights that it ended with.
         out: Where the best mixture goes; one that is there stays.
+        judge: Figures of a network on held-in data; the highest `score` is best.
+        describe: What is saved beside the weights.
+        shares: Of `after`.
 
     Returns:
         `out`.
@@ -51,19 +51,38 @@ def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
         return out
     old, new = before.state_dict(), checkpoint.load(after)["network"]
     best = -math.inf
-    for share in BLENDS:
-        mixed = copy.deepcopy(before)
-        mixed.load_state_dict(between(old, new, share))
-        plain, spoiled = (job.ask(mixed, job.held_in, spoiled) for spoiled in (False, True))
+    for share in shares:
+        mixed = copy.deepcopy(before).eval()
+        mixed.load_state_dict(_between(old, new, share))
+        figures = {"share": share, **judge(mixed)}
+        log.info("blend %s", " ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        if figures["score"] > best:
+            best = figures["score"]
+            state = {"network": mixed.state_dict(), "figures": figures, "step": 0}
+            checkpoint.save(out, {**state, "describe": describe()})
+    return out
+
+
+def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
+    """The best mixture for people as photographs show them and as training spoils them."""
+
+    def judge(network: nn.Module) -> dict[str, float]:
+        plain, spoiled = (job.ask(network, job.held_in, spoiled) for spoiled in (False, True))
         figures = {
-            "share": share,
             "plain": float(np.nanmean(oks_of_each(plain))),
             "spoiled": float(np.nanmean(oks_of_each(spoiled))),
             "pck": float(np.nanmean(hits_of_each(plain))),
         }
-        log.info("blend %s", " ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-        if figures["plain"] + figures["spoiled"] > best:
-            best = figures["plain"] + figures["spoiled"]
-            state = {"network": mixed.state_dict(), "figures": figures, "step": 0}
-            checkpoint.save(out, {**state, "describe": job.describe()})
-    return out
+        return {**figures, "score": figures["plain"] + figures["spoiled"]}
+
+    return best_mixture(before, after, out, judge, job.describe)
+
+
+def _between(
+    old: Mapping[str, Tensor], new: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights on the line from `old` (`share` 0) to `new` (1); counters are `new`'s."""
+    return {
+        name: old[name].lerp(value, share) if value.is_floating_point() else value
+        for name, value in new.items()
+    }

@@ -155,7 +155,7 @@ class DistillJob:
         """Distance to the mixed targets."""
         rng = np.random.default_rng(int(batch[0]))
         index = np.sort(batch[1:])
-        target, doubted = self._targets(index), self._labels(index)[1]
+        target, doubted = self._targets(index)
         if self._config.start in SEEN_ANEW:
             crops, target, mirrored = self._seen_anew(rng, index, target)
             doubted[mirrored] = doubted[mirrored][:, _FLIP]
@@ -204,19 +204,23 @@ class DistillJob:
         pyramid = kept if self._config.start == "pyramid" else net.backbone.late(kept)
         return net.heatmaps(pyramid)
 
-    def _targets(self, index: np.ndarray) -> np.ndarray:
-        """(N, K, h, w) float32: the teachers' heatmaps, drawn towards hand labels."""
+    def _targets(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The teachers' heatmaps, drawn towards hand labels, and which labels are doubted.
+
+        Returns:
+            (N, K, h, w) float32, and (N, K) bool.
+        """
         soft = self._cache.targets[index].astype(np.float32) / 255
-        points, _ = self._labels(index)
+        points, doubted = self._labels(index, soft)
         exact = np.array([self._cache.sources[i] in EXACT for i in index])[:, None]
         share = np.where(exact, self._config.exact_share, self._config.hand_share)
         share = np.where(np.isfinite(points).all(-1), share, 0).astype(np.float32)[..., None, None]
         drawn = heatmap.encode(points, (soft.shape[3], soft.shape[2]), SIGMA)
-        return np.asarray(soft * (1 - share) + np.nan_to_num(drawn) * share, np.float32)
+        mixed = np.asarray(soft * (1 - share) + np.nan_to_num(drawn) * share, np.float32)
+        return mixed, doubted
 
-    def _labels(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _labels(self, index: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N, K, 2) heatmap pixels of believed hand labels; (N, K) which are doubted."""
-        soft = self._cache.targets[index]
         hand = self._cache.hand[index]
         points = np.where(hand[..., 2:] > 0, hand[..., :2] / STRIDE, np.nan).astype(np.float32)
         height, width = soft.shape[2:]
@@ -263,7 +267,7 @@ class DistillJob:
         return Asked.joined(parts)
 
     def _ask(self, index: np.ndarray, spoiled: bool) -> Asked:
-        target = self._targets(index)
+        target, _ = self._targets(index)
         points, scores = heatmap.decode_dark(target)
         wanted = np.where(scores[..., None] > 0.3, points, np.float32(np.nan))
         labels = self._cache.hand[index]

@@ -8,7 +8,7 @@ pixels, and widening too fat; they are blurred first, or drawn anew at their max
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -126,21 +126,6 @@ class View:
         edge = min(max(0, round(at * scale)), length)
         part = slice(edge, length) if sign > 0 else slice(0, edge)
         return picture[part] if axis == 1 else picture[:, part]
-
-
-def plain_view(
-    turned_deg: float, maps: FloatArray, size_wh: tuple[int, int], padding: float = 1.15
-) -> View:
-    """The person as the photograph shows them, in the middle of the input.
-
-    Args:
-        turned_deg: By how much the kept crop was turned upright.
-        maps: (K, h, w) the crop's heatmaps.
-        size_wh: Size of the network's input.
-        padding: As of `Framing`.
-    """
-    framing = replace(PLAIN, padding=padding)
-    return draw_view(np.random.default_rng(0), maps, turned_deg, size_wh, framing)
 
 
 def draw_view(

@@ -16,7 +16,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -73,73 +73,50 @@ LITE = LoopConfig(
     ema_decay=0.997,
     clip_norm=1.0,
 )
-PHASES: tuple[tuple[Start, LoopConfig], ...] = (
-    ("pyramid", LoopConfig(steps=1500, rate=2e-3, amp=True, validate_every=300)),
-    (
-        "early",
-        LoopConfig(
-            steps=2600,
-            rate=5e-4,
-            warmup_steps=60,
-            amp=True,
-            validate_every=400,
-            ema_decay=0.995,
-        ),
-    ),
-    (
-        "late",
-        LoopConfig(
-            steps=1300,
-            rate=5e-4,
-            warmup_steps=60,
-            validate_every=300,
-            ema_decay=0.996,
-            clip_norm=1.0,
-        ),
-    ),
-    (
-        "image",
-        LoopConfig(
-            steps=800,
-            rate=4e-4,
-            warmup_steps=60,
-            validate_every=200,
-            ema_decay=0.997,
-            clip_norm=1.0,
-        ),
-    ),
-    (
-        "image",
-        LoopConfig(
-            steps=1300,
-            rate=6e-4,
-            warmup_steps=60,
-            validate_every=300,
-            ema_decay=0.997,
-            clip_norm=1.0,
-        ),
-    ),
-)
-HAND_PHASE = 5
-FROM_SHIPPED = 2  # phases that `--init` has behind it
-BACKBONE_RATES: dict[Start, float] = {"pyramid": 0.1, "early": 0.1, "late": 0.3, "image": 0.35}
 # How often a crop's source is drawn while training: exact hand labels and everyday scenes more.
 SHARES = {
     "lsp_train": 3.0, "lspet": 1.3, "parse": 1.5, "coco_train": 2.0, "coco_stretched": 1.5,
 }  # fmt: skip
+HAND_SHARES = {**SHARES, "lsp_train": 6.0, "lspet": 2.2, "parse": 2.0}
 
-# Of the last phase. Where a crowd's label and the teachers contradict each other, nobody is right.
-HAND = DistillConfig(
-    "image",
-    exact_share=1.0,
-    hand_share=0.7,
-    doubted_weight=0.0,
-    paste_chance=0.06,
-    framing=Framing(any_turn_chance=0.06, cut_chance=0.12),
-    source_share={**SHARES, "lsp_train": 6.0, "lspet": 2.2, "parse": 2.0},
-    turned_share=2.0,
-    backbone_rate=0.5,
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of the recipe: what is learned, and for how long."""
+
+    lesson: DistillConfig
+    loop: LoopConfig
+
+
+_SHORT = LoopConfig(
+    steps=1300, rate=5e-4, warmup_steps=60, validate_every=300, ema_decay=0.997, clip_norm=1.0
 )
+_ANEW = DistillConfig("image", source_share=SHARES, turned_share=TURNED_SHARE, backbone_rate=0.35)
+PHASES: tuple[Phase, ...] = (
+    Phase(DistillConfig("pyramid"), LoopConfig(1500, 2e-3, amp=True, validate_every=300)),
+    Phase(
+        DistillConfig("early"),
+        LoopConfig(2600, 5e-4, warmup_steps=60, amp=True, validate_every=400, ema_decay=0.995),
+    ),
+    Phase(replace(_ANEW, start="late", backbone_rate=0.3), replace(_SHORT, ema_decay=0.996)),
+    Phase(_ANEW, replace(_SHORT, steps=800, rate=4e-4, validate_every=200)),
+    # Hand labels in full; where a crowd's and the teachers contradict each other, neither.
+    Phase(
+        DistillConfig(
+            "image",
+            exact_share=1.0,
+            hand_share=0.7,
+            doubted_weight=0.0,
+            paste_chance=0.06,
+            framing=Framing(any_turn_chance=0.06, cut_chance=0.12),
+            source_share=HAND_SHARES,
+            turned_share=2.0,
+            backbone_rate=0.5,
+        ),
+        replace(_SHORT, rate=6e-4),
+    ),
+)
+FROM_SHIPPED = 2  # phases that `--init` has behind it
 
 
 def train_lite(config: Config) -> Path:
@@ -167,7 +144,9 @@ def train_lite(config: Config) -> Path:
     loop = replace(LITE, steps=config.steps or LITE.steps, rate=config.rate or LITE.rate)
     before = copy.deepcopy(network)
     weights = run_loop(job, loop, config.folder)
-    return blended(job, before, weights, config.folder / "blend.pt") if config.init else weights
+    if not config.init:
+        return weights  # its RefineNet began with nothing that is worth mixing in
+    return blended(job, before, weights, config.folder / "blend.pt")
 
 
 def train(config: Config) -> Path:
@@ -181,27 +160,18 @@ def train(config: Config) -> Path:
         network = LiteCpn().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         start_from_teacher(network, first_teacher)
     weights: Path | None = None
-    for number, (start, loop) in enumerate(PHASES, start=1):
+    for number, phase in enumerate(PHASES, start=1):
         if config.init and number <= FROM_SHIPPED:
             continue
         if weights is not None:
             network.load_state_dict(checkpoint.load(weights)["network"])
+        start = phase.lesson.start
         early = None if start == "image" else _frozen(network, start)
-        if start in SEEN_ANEW:
-            target = DistillConfig(
-                start,
-                config.batch or 24,
-                source_share=SHARES,
-                turned_share=TURNED_SHARE,
-                backbone_rate=BACKBONE_RATES[start],
-            )
-            if number == HAND_PHASE:
-                target = replace(HAND, batch=target.batch)
-            job = DistillJob(network, cache, CARD, target, early, people)
-        else:
-            assert early is not None
+        if early is not None and start not in SEEN_ANEW:
             distill.remember_features(cache, start, early)
-            job = DistillJob(network, cache, CARD, DistillConfig(start, config.batch or 24))
+        lesson = replace(phase.lesson, batch=config.batch or phase.lesson.batch)
+        job = DistillJob(network, cache, CARD, lesson, early, people)
+        loop = phase.loop
         loop = replace(loop, steps=config.steps or loop.steps, rate=config.rate or loop.rate)
         folder = config.folder / f"phase{number}_{start}"
         before = copy.deepcopy(network)

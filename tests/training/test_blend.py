@@ -35,6 +35,26 @@ class _Judge:
         return {}
 
 
+def test_only_the_shares_asked_for_are_tried_and_the_best_score_wins(tmp_path: Path) -> None:
+    before = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(before.weight, 0.0)
+    checkpoint.save(tmp_path / "best.pt", {"network": {"weight": torch.full((1, 1), 10.0)}})
+    tried: list[float] = []
+
+    def judge(network: nn.Module) -> dict[str, float]:
+        assert not network.training
+        tried.append(float(next(network.parameters()).detach()))
+        return {"score": -abs(tried[-1] - 6)}
+
+    out = blend.best_mixture(
+        before, tmp_path / "best.pt", tmp_path / "blend.pt", judge, dict, (0.35, 0.6, 1.0)
+    )
+
+    assert tried == pytest.approx([3.5, 6.0, 10.0])
+    assert checkpoint.load(out)["network"]["weight"].item() == pytest.approx(6.0)
+    assert float(before.weight.detach()) == 0, "what it began with stays"
+
+
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")
 def test_the_best_mixture_is_kept(tmp_path: Path) -> None:
     before, judge = nn.Linear(1, 1, bias=False), _Judge()

@@ -97,7 +97,7 @@ def test_hand_labels_draw_the_target_where_they_can_be_believed(cache: Cache) ->
     job = _job(cache, "image")
     teacher = cache.targets.astype(np.float32) / 255
 
-    mixed = job._targets(np.arange(COUNT))
+    mixed, _ = job._targets(np.arange(COUNT))
 
     np.testing.assert_allclose(mixed[:, 3], teacher[:, 3])
     np.testing.assert_allclose(mixed[1::2, 4], teacher[1::2, 4])
@@ -164,7 +164,7 @@ def test_somebody_steps_in_front_only_as_often_as_asked(cache: Cache) -> None:
         config = DistillConfig("image", 3, paste_chance=chance, framing=PLAIN, camera=STILL)
         job = DistillJob(network, cache, CARD, config, people=[person])
         index = np.arange(3)
-        return job._seen_anew(np.random.default_rng(1), index, job._targets(index))[0]
+        return job._seen_anew(np.random.default_rng(1), index, job._targets(index)[0])[0]
 
     assert (seen(1.0) == 255).all(-1).mean() > 0.005 + (seen(0.0) == 255).all(-1).mean()
 

@@ -16,7 +16,6 @@ from training.distill_view import (
     Framing,
     View,
     draw_view,
-    plain_view,
     sure_maxima,
 )
 
@@ -27,6 +26,12 @@ POINTS = np.array(
     np.float32,
 )
 MAPS = heatmap.encode(POINTS, MAPS_WH, SIGMA_KEPT)[0]
+
+
+def plain_view(turned_deg: float, padding: float = 1.15) -> View:
+    """The person as the photograph shows them."""
+    framing = replace(PLAIN, padding=padding)
+    return draw_view(np.random.default_rng(0), MAPS, turned_deg, CROP_WH, framing)
 
 
 @pytest.mark.parametrize("size_wh", [(192, 256), (160, 224), (96, 160), (96, 128)])
@@ -60,7 +65,7 @@ def test_a_dot_in_the_picture_stays_under_its_keypoint() -> None:
 
 
 def test_a_plain_view_shows_the_crop_a_little_nearer_and_no_less(rng: np.random.Generator) -> None:
-    view = plain_view(0.0, MAPS, CROP_WH)
+    view = plain_view(0.0)
 
     scale = float(np.sqrt(np.linalg.det(view.to_input[:, :2])))
     centre = affine.apply(view.to_input[None], np.array([[[95.5, 127.5]]], np.float32))
@@ -68,13 +73,13 @@ def test_a_plain_view_shows_the_crop_a_little_nearer_and_no_less(rng: np.random.
     assert scale == pytest.approx(1.25 / 1.15)
     np.testing.assert_allclose(centre[0, 0], [95.5, 127.5], atol=1e-3)
     assert view.end is None
-    near = plain_view(0.0, MAPS, CROP_WH, padding=1.08)
+    near = plain_view(0.0, padding=1.08)
     assert np.sqrt(np.linalg.det(near.to_input[:, :2])) == pytest.approx(1.25 / 1.08)
 
 
 def test_who_was_turned_upright_is_shown_as_the_photograph_has_them() -> None:
     """Turned by half a circle, head and feet change places, and all joints are still in view."""
-    view = plain_view(180.0, MAPS, CROP_WH)
+    view = plain_view(180.0)
 
     head, *_, foot = affine.apply(view.to_input[None], POINTS * 4)[0]
 

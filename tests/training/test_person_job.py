@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 import torch
-from torch import nn
 
-from network import checkpoint
 from network.described import build
 from pose.card import ModelCard
-from training import person_recipe
 from training.person_job import PersonJob, PersonTraining
 from training.recipes import RECIPES
 
@@ -48,26 +44,3 @@ def test_the_job_starts_from_the_teacher_and_teaches_every_weight(shared: Path) 
     rebuilt = build(json.loads(json.dumps(described["network"])))
     rebuilt.load_state_dict(job.network.state_dict())
     assert ModelCard.from_json(described["card"]).decoder == "centre"
-
-
-class _Judge:
-    """Likes a weight of 6."""
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        score = -abs(float(next(network.parameters()).detach()) - 6)
-        return {"AP": 0.0, "AP50": 0.0, "score": score}
-
-    def describe(self) -> dict[str, Any]:
-        return {}
-
-
-def test_what_began_and_what_came_out_are_mixed_as_does_best_held_in(tmp_path: Path) -> None:
-    before = nn.Linear(1, 1, bias=False)
-    nn.init.constant_(before.weight, 0.0)
-    checkpoint.save(tmp_path / "best.pt", {"network": {"weight": torch.full((1, 1), 10.0)}})
-    job, out = cast(PersonJob, _Judge()), tmp_path / "blend.pt"
-
-    assert person_recipe.mixed(job, before, tmp_path / "best.pt", out) == out
-
-    assert checkpoint.load(out)["network"]["weight"].item() == pytest.approx(6.0)
-    assert float(before.weight.detach()) == 0, "what it began with stays"
