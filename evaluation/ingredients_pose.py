@@ -26,7 +26,8 @@ from training.distill_job import DistillConfig, DistillJob
 from training.distill_view import Framing
 from training.loop import LoopConfig, run_loop
 from training.pose_card import LITE_CARD
-from training.pose_recipe import SHARES, cut_out_people, started
+from training.pose_phases import SHARES
+from training.pose_recipe import cut_out_people, started
 from training.progress import Progress
 from training.teacher import PoseTeacher
 

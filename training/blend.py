@@ -63,6 +63,32 @@ def best_mixture(
     return out
 
 
+def averaged(files: Sequence[Path], out: Path) -> Path:
+    """The mean of the weights of trainings that had one start; counters are the last one's.
+
+    Source: Wortsman et al., "Model soups", ICML 2022: what each training's order of the data left
+    in its weights cancels out.
+
+    Args:
+        files: Checkpoints of one network, one or more.
+        out: Where the mean goes, with the last one's description.
+
+    Returns:
+        `out`.
+    """
+    states = [checkpoint.load(file) for file in files]
+    networks = [state["network"] for state in states]
+    mean = {
+        name: sum(network[name] for network in networks) / len(networks)
+        if value.is_floating_point()
+        else value
+        for name, value in networks[-1].items()
+    }
+    described = states[-1]["describe"]
+    checkpoint.save(out, {"network": mean, "figures": {}, "step": 0, "describe": described})
+    return out
+
+
 def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
     """The best mixture for people as photographs show them and as training spoils them."""
 

@@ -29,8 +29,9 @@ from pose.types import ByteArray
 from training.augment import Camera, photographed
 from training.distill import CORNER_XY, SIZE_WH, Cache
 from training.distill_exam import Asked, hits_of_each, oks_of_each
+from training.distill_targets import STRIDE, mixed_targets
 from training.distill_view import PLAIN, Framing, draw_view, sure_maxima
-from training.hand_labels import EXACT, believed
+from training.hand_labels import EXACT
 from training.loss import distillation_losses
 from training.occluders import step_before
 from training.teacher import unmirrored
@@ -38,8 +39,6 @@ from training.teacher import unmirrored
 Start = Literal["pyramid", "early", "late", "image"]
 Early = Callable[[np.ndarray], list[np.ndarray]]
 SEEN_ANEW = ("late", "image")
-SIGMA = 2.0
-STRIDE = 4
 _FLIP = np.array(COCO_17.flip)
 
 
@@ -64,6 +63,7 @@ class DistillConfig:
         turned_share: The same for people who do not stand.
         doubted_weight: In the loss, of joints where a hand label that is not exact and the
             teachers contradict each other, though they agree about the person: either may be wrong.
+        own_share: Weight of the network's own answers, given beside, against the teachers'.
     """
 
     start: Start = "pyramid"
@@ -80,6 +80,7 @@ class DistillConfig:
     source_share: dict[str, float] = field(default_factory=dict)
     turned_share: float = 1.0
     doubted_weight: float = 1.0
+    own_share: float = 0.0
 
 
 class DistillJob:
@@ -93,6 +94,7 @@ class DistillJob:
         config: DistillConfig,
         early: Early | None = None,
         people: Sequence[ByteArray] = (),
+        own: np.ndarray | None = None,
     ) -> None:
         """Take what is to be trained.
 
@@ -103,10 +105,11 @@ class DistillJob:
             config: Choices.
             early: For `late`: (N, H, W, 3) uint8 BGR -> what the frozen part answers.
             people: Cut out, from `training.occluders`; nobody steps in front if empty.
+            own: What the network said of every crop of the cache, of `training.own_answers`.
         """
         self.network: nn.Module = network
         self._net, self._cache, self._card, self._config = network, cache, card, config
-        self._early, self._people = early, people
+        self._early, self._people, self._own = early, people, own
         kept = config.start not in SEEN_ANEW
         ready = np.flatnonzero(cache.done)
         self._features = cache.features(config.start) if kept else []
@@ -204,33 +207,26 @@ class DistillJob:
         pyramid = kept if self._config.start == "pyramid" else net.backbone.late(kept)
         return net.heatmaps(pyramid)
 
-    def _targets(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The teachers' heatmaps, drawn towards hand labels, and which labels are doubted.
+    def _targets(self, index: np.ndarray, own: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Of what is to be learned: (N, K, h, w) float32, and (N, K) which labels are doubted.
 
-        Returns:
-            (N, K, h, w) float32, and (N, K) bool.
+        Args:
+            index: Crops.
+            own: Whether the network's own answers take part; not where it is judged.
         """
+        config = self._config
         soft = self._cache.targets[index].astype(np.float32) / 255
-        points, doubted = self._labels(index, soft)
-        exact = np.array([self._cache.sources[i] in EXACT for i in index])[:, None]
-        share = np.where(exact, self._config.exact_share, self._config.hand_share)
-        share = np.where(np.isfinite(points).all(-1), share, 0).astype(np.float32)[..., None, None]
-        drawn = heatmap.encode(points, (soft.shape[3], soft.shape[2]), SIGMA)
-        mixed = np.asarray(soft * (1 - share) + np.nan_to_num(drawn) * share, np.float32)
-        return mixed, doubted
-
-    def _labels(self, index: np.ndarray, soft: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(N, K, 2) heatmap pixels of believed hand labels; (N, K) which are doubted."""
-        hand = self._cache.hand[index]
-        points = np.where(hand[..., 2:] > 0, hand[..., :2] / STRIDE, np.nan).astype(np.float32)
-        height, width = soft.shape[2:]
-        with np.errstate(invalid="ignore"):
-            inside = (points >= 0).all(-1) & (points[..., 0] < width) & (points[..., 1] < height)
-        points = np.where(inside[..., None], points, np.float32(np.nan))
-        sources = [self._cache.sources[i] for i in index]
-        kept = believed(points, soft, sources, self._config.agree_px)
-        known, labelled = (np.asarray(np.isfinite(at).all(axis=-1)) for at in (kept, points))
-        return kept, labelled & ~known & known.any(axis=-1, keepdims=True)
+        if self._own is not None and own:
+            mine = self._own[index].astype(np.float32) / 255
+            soft = soft * np.float32(1 - config.own_share) + mine * np.float32(config.own_share)
+        return mixed_targets(
+            soft,
+            self._cache.hand[index],
+            [self._cache.sources[i] for i in index],
+            hand_share=config.hand_share,
+            exact_share=config.exact_share,
+            agree_px=config.agree_px,
+        )
 
     @property
     def held_in(self) -> np.ndarray:
@@ -267,7 +263,7 @@ class DistillJob:
         return Asked.joined(parts)
 
     def _ask(self, index: np.ndarray, spoiled: bool) -> Asked:
-        target, _ = self._targets(index)
+        target, _ = self._targets(index, own=False)
         points, scores = heatmap.decode_dark(target)
         wanted = np.where(scores[..., None] > 0.3, points, np.float32(np.nan))
         labels = self._cache.hand[index]

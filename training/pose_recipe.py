@@ -5,6 +5,7 @@
 3. The last stage of the backbone, the pyramid and RefineNet together, at a small rate.
 4. The same, each crop seen anew every time: turned, cut off, hidden, badly photographed.
 5. Everything, at a smaller rate; then again, with hand labels in full and far more often.
+6. The same with the network's own answers among the targets, twice, and the mean of both.
 
 `--init pose` starts from what ships, at step 4. `pose-lite` is step 5 on smaller crops.
 """
@@ -13,19 +14,15 @@ from __future__ import annotations
 
 import copy
 import logging
-import tempfile
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import numpy_helper
-from torch import Tensor, nn
+from torch import nn
 
 from model_zoo.zoo import MODELS, model_path
 from network import checkpoint
@@ -36,13 +33,16 @@ from pose.crops import to_batch
 from pose.errors import InputError
 from pose.types import ByteArray
 from training import distill
-from training.blend import blended
+from training.blend import averaged, blended
 from training.coco_dataset import count_by_source, read_people
-from training.distill_job import SEEN_ANEW, DistillConfig, DistillJob, Start
+from training.deployed_part import deployed, frozen_part
+from training.distill_job import SEEN_ANEW, DistillConfig, DistillJob
 from training.distill_view import Framing
 from training.loop import LoopConfig, run_loop
 from training.occluders import cut_out
+from training.own_answers import own_answers
 from training.pose_card import CARD, LITE_CARD, LITE_SIZE_WH
+from training.pose_phases import FROM_SHIPPED, PHASES, Phase
 from training.recipes import Config
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,6 @@ CROPS = {
 }  # fmt: skip
 # Of the mixed list, so many are cut out: what two cores do in half an hour.
 KEPT = 16_384
-# Half of all wrong joints of Leeds Sports Pose are those of people who do not stand.
-TURNED_SHARE = 2.5
 LITE_CPN = LiteCpnConfig(
     level_channels=24, final_channels=24, final_squeeze=8, bottlenecks=(0, 0, 1, 1)
 )
@@ -73,50 +71,6 @@ LITE = LoopConfig(
     ema_decay=0.997,
     clip_norm=1.0,
 )
-# How often a crop's source is drawn while training: exact hand labels and everyday scenes more.
-SHARES = {
-    "lsp_train": 3.0, "lspet": 1.3, "parse": 1.5, "coco_train": 2.0, "coco_stretched": 1.5,
-}  # fmt: skip
-HAND_SHARES = {**SHARES, "lsp_train": 6.0, "lspet": 2.2, "parse": 2.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """A part of the recipe: what is learned, and for how long."""
-
-    lesson: DistillConfig
-    loop: LoopConfig
-
-
-_SHORT = LoopConfig(
-    steps=1300, rate=5e-4, warmup_steps=60, validate_every=300, ema_decay=0.997, clip_norm=1.0
-)
-_ANEW = DistillConfig("image", source_share=SHARES, turned_share=TURNED_SHARE, backbone_rate=0.35)
-PHASES: tuple[Phase, ...] = (
-    Phase(DistillConfig("pyramid"), LoopConfig(1500, 2e-3, amp=True, validate_every=300)),
-    Phase(
-        DistillConfig("early"),
-        LoopConfig(2600, 5e-4, warmup_steps=60, amp=True, validate_every=400, ema_decay=0.995),
-    ),
-    Phase(replace(_ANEW, start="late", backbone_rate=0.3), replace(_SHORT, ema_decay=0.996)),
-    Phase(_ANEW, replace(_SHORT, steps=800, rate=4e-4, validate_every=200)),
-    # Hand labels in full; where a crowd's and the teachers contradict each other, neither.
-    Phase(
-        DistillConfig(
-            "image",
-            exact_share=1.0,
-            hand_share=0.7,
-            doubted_weight=0.0,
-            paste_chance=0.06,
-            framing=Framing(any_turn_chance=0.06, cut_chance=0.12),
-            source_share=HAND_SHARES,
-            turned_share=2.0,
-            backbone_rate=0.5,
-        ),
-        replace(_SHORT, rate=6e-4),
-    ),
-)
-FROM_SHIPPED = 2  # phases that `--init` has behind it
 
 
 def train_lite(config: Config) -> Path:
@@ -165,20 +119,44 @@ def train(config: Config) -> Path:
             continue
         if weights is not None:
             network.load_state_dict(checkpoint.load(weights)["network"])
-        start = phase.lesson.start
-        early = None if start == "image" else _frozen(network, start)
-        if early is not None and start not in SEEN_ANEW:
-            distill.remember_features(cache, start, early)
-        lesson = replace(phase.lesson, batch=config.batch or phase.lesson.batch)
-        job = DistillJob(network, cache, CARD, lesson, early, people)
-        loop = phase.loop
-        loop = replace(loop, steps=config.steps or loop.steps, rate=config.rate or loop.rate)
-        folder = config.folder / f"phase{number}_{start}"
-        before = copy.deepcopy(network)
-        weights = run_loop(job, loop, folder)
-        if start in SEEN_ANEW:
-            weights = blended(job, before, weights, folder / "blend.pt")
+        weights = run_phase(phase, network, cache, people, config, number)
     assert weights is not None
+    return weights
+
+
+def run_phase(
+    phase: Phase,
+    network: LiteCpn,
+    cache: distill.Cache,
+    people: list[ByteArray],
+    config: Config,
+    number: int,
+) -> Path:
+    """Train one phase; returns its weights, mixed with those that it began with."""
+    start = phase.lesson.start
+    folder = config.folder / f"phase{number}_{start}"
+    folder.mkdir(parents=True, exist_ok=True)
+    early = own = None
+    if start != "image":
+        early = deployed(frozen_part(network, start))
+    if early is not None and start not in SEEN_ANEW:
+        distill.remember_features(cache, start, early)
+    if phase.lesson.own_share:
+        answer = deployed(network.export())
+        own = own_answers(folder / "own.npy", cache, lambda crops: answer(crops)[0])
+    lesson = replace(phase.lesson, batch=config.batch or phase.lesson.batch)
+    loop = phase.loop
+    loop = replace(loop, steps=config.steps or loop.steps, rate=config.rate or loop.rate)
+    before = copy.deepcopy(network)
+    ends = []
+    for run in range(phase.runs):
+        network.load_state_dict(before.state_dict())
+        job = DistillJob(network, cache, CARD, lesson, early, people, own)
+        place = folder if phase.runs == 1 else folder / f"run{run + 1}"
+        ends.append(run_loop(job, replace(loop, seed=1000 * run), place))
+    weights = ends[0] if phase.runs == 1 else averaged(ends, folder / "mean.pt")
+    if start in SEEN_ANEW:
+        weights = blended(job, before, weights, folder / "blend.pt")
     return weights
 
 
@@ -240,38 +218,3 @@ def start_from_teacher(network: LiteCpn, file: Path) -> None:
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(weight.copy()))
         head.bias.copy_(torch.from_numpy(bias.copy()))
-
-
-class _Early(nn.Module):
-    def __init__(self, network: LiteCpn) -> None:
-        super().__init__()
-        self.backbone = network.backbone
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        return self.backbone.early(image)
-
-
-def _frozen(network: LiteCpn, start: Start) -> Callable[[np.ndarray], list[np.ndarray]]:
-    """The backbone up to `start`, on ONNX Runtime: three times faster than torch on a CPU."""
-    deployed = network.export()
-    part = deployed.backbone if start == "pyramid" else _Early(deployed)
-    width, height = distill.SIZE_WH
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "frozen.onnx"
-        with warnings.catch_warnings():
-            # Sizes become constants on purpose: every crop has the same.
-            warnings.filterwarnings("ignore", "Converting a tensor to a Python")
-            warnings.simplefilter("ignore", DeprecationWarning)
-            image = torch.zeros(1, 3, height, width)
-            torch.onnx.export(part.eval(), (image,), file, opset_version=17, dynamo=False)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(file), options)
-    name = session.get_inputs()[0].name
-
-    def forward(crops: np.ndarray) -> list[np.ndarray]:
-        batch = to_batch(crops, CARD)
-        answers = [session.run(None, {name: one[None]}) for one in batch]
-        return [np.concatenate(level) for level in zip(*answers, strict=True)]
-
-    return forward

@@ -73,3 +73,17 @@ def test_the_best_mixture_is_kept(tmp_path: Path) -> None:
     judge.asked.clear()
     assert blend.blended(job, start, tmp_path / "after.pt", out) == out
     assert not judge.asked
+
+
+def test_the_mean_of_trainings_is_that_of_their_weights(tmp_path: Path) -> None:
+    files = []
+    for number, value in enumerate((1.0, 4.0)):
+        weights = {"weight": torch.full((2,), value), "seen": torch.tensor(number + 5)}
+        files.append(tmp_path / f"{number}.pt")
+        checkpoint.save(files[-1], {"network": weights, "describe": {"run": number}})
+
+    out = checkpoint.load(blend.averaged(files, tmp_path / "mean.pt"))
+
+    assert out["network"]["weight"].tolist() == [2.5, 2.5]
+    assert int(out["network"]["seen"]) == 6, "a counter is the last one's"
+    assert out["describe"] == {"run": 1}

@@ -2,54 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from network.backbones.lite_hrnet import LiteHrnetConfig
-from network.cpn import CpnOutput, LiteCpn, LiteCpnConfig
+from network.cpn import CpnOutput, LiteCpn
 from pose import heatmap
 from pose.errors import InputError
 from pose.skeleton import COCO_17
+from tests.training.small_cache import CROPS, SMALL
 from training import distill_job
 from training.augment import Camera
-from training.distill import Cache, open_cache, remember_features
+from training.distill import Cache, remember_features
 from training.distill_exam import hits_of_each, oks_of_each
 from training.distill_job import DistillConfig, DistillJob, Start
 from training.distill_view import PLAIN
 from training.pose_card import CARD
 from training.teacher import unmirrored
 
-SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)
-COUNT = 12
 STILL = Camera(0, 0, 0, 0, 0, 0)
-
-
-@pytest.fixture
-def cache(tmp_path: Path, rng: np.random.Generator) -> Cache:
-    """Twelve crops of noise whose teachers are sure of one place per keypoint."""
-    points = rng.uniform(10, 38, (COUNT, 17, 2)).astype(np.float32)
-    soft = 0.8 * heatmap.encode(points, (48, 64), 2.0)
-    hand = np.concatenate([points * 4 + 6, np.full((COUNT, 17, 1), 2)], axis=2)
-    hand[:, 3, 2] = 0
-    hand[:, 4, 1] += 80
-    canvas = rng.integers(0, 255, (COUNT, 320, 320, 3)).astype(np.uint8)
-    np.save(tmp_path / "canvas.npy", canvas)
-    np.save(tmp_path / "turned.npy", np.where(np.arange(COUNT) % 3 == 2, 90.0, 0).astype("f4"))
-    np.save(tmp_path / "targets.npy", (soft * 255).astype(np.uint8))
-    np.save(tmp_path / "hand.npy", hand.astype(np.float32))
-    np.save(tmp_path / "done.npy", np.ones(COUNT, bool))
-    rows = [
-        {"held_in": i % 4 == 0, "source": "lspet" if i % 2 else "parse", "file": f"{i // 2}.jpg"}
-        for i in range(COUNT)
-    ]
-    (tmp_path / "plan.json").write_text(json.dumps(rows))
-    return open_cache(tmp_path)
 
 
 def _job(cache: Cache, start: Start) -> DistillJob:
@@ -89,7 +63,7 @@ def test_held_in_crops_are_never_learned(cache: Cache) -> None:
 
     seen = {int(i) for seed in range(3) for batch in job.batches(seed) for i in batch[1:]}
 
-    assert seen == {i for i in range(COUNT) if i % 4}
+    assert seen == {i for i in range(CROPS) if i % 4}
 
 
 def test_hand_labels_draw_the_target_where_they_can_be_believed(cache: Cache) -> None:
@@ -97,12 +71,26 @@ def test_hand_labels_draw_the_target_where_they_can_be_believed(cache: Cache) ->
     job = _job(cache, "image")
     teacher = cache.targets.astype(np.float32) / 255
 
-    mixed, _ = job._targets(np.arange(COUNT))
+    mixed, _ = job._targets(np.arange(CROPS))
 
     np.testing.assert_allclose(mixed[:, 3], teacher[:, 3])
     np.testing.assert_allclose(mixed[1::2, 4], teacher[1::2, 4])
     assert not np.allclose(mixed[::2, 4], teacher[::2, 4])
     assert (mixed[:, 0] != teacher[:, 0]).any((1, 2)).all()
+
+
+def test_own_answers_are_learned_from_but_not_judged_by(cache: Cache) -> None:
+    """Joint 3 has no hand label, so that its target is what teachers and network say."""
+    teacher = cache.targets.astype(np.float32) / 255
+    own = np.full_like(cache.targets, 255)
+    config = DistillConfig(start="image", batch=3, own_share=0.25)
+    job = DistillJob(LiteCpn(SMALL), cache, CARD, config, own=own)
+
+    learned, _ = job._targets(np.arange(CROPS))
+    judged, _ = job._targets(np.arange(CROPS), own=False)
+
+    np.testing.assert_allclose(learned[:, 3], 0.75 * teacher[:, 3] + 0.25, atol=1e-6)
+    np.testing.assert_allclose(judged[:, 3], teacher[:, 3], atol=1e-6)
 
 
 def test_a_joint_that_label_and_teachers_dispute_may_be_left_out_mirrored_too(
@@ -121,7 +109,7 @@ def test_a_joint_that_label_and_teachers_dispute_may_be_left_out_mirrored_too(
     config = DistillConfig("image", 3, doubted_weight=0.0)
     job = DistillJob(LiteCpn(SMALL), cache, CARD, config)
     for seed in range(4):
-        job.losses(np.array([seed, *range(COUNT)]))
+        job.losses(np.array([seed, *range(CROPS)]))
 
     disputed = np.array(cache.sources) == "lspet"
     weights = np.stack(seen)  # (4, N, K), people in the order of their index
