@@ -7,12 +7,18 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 
 import numpy as np
+import pytest
 from typing_extensions import Self
 
 from app.pipeline.strip import Stage, Strip
 from pose.types import Frame
 
+MODES = pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
 PATIENCE_S = 10.0  # how long a test waits for something that must happen
+
+
+class StepError(Exception):
+    """What a step of a test raises."""
 
 
 def frame(index: int) -> Frame:
