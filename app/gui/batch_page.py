@@ -9,7 +9,6 @@ from pathlib import Path
 from PyQt5.QtCore import QPoint, QStandardPaths, Qt, QUrl
 from PyQt5.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
 from PyQt5.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -20,6 +19,7 @@ from PyQt5.QtWidgets import (
 
 from app.batch.batch import Batch
 from app.batch.entry import Entry, Settings, State
+from app.gui.ask_path import ask_files, ask_folder
 from app.gui.batch_model import ROW, BatchModel
 from app.gui.batch_queue import BatchQueue
 from app.gui.batch_row import BatchRowPainter, clock_text
@@ -381,25 +381,14 @@ class BatchPage(Page):
         self.desk.settings.put(self._settings)
 
     def _ask_files(self) -> None:
-        dialog = QFileDialog(self, self.tr("Videos and pictures"))
-        dialog.setAttribute(Qt.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.ExistingFiles)
-        dialog.filesSelected.connect(self.add)
-        dialog.open()
+        ask_files(self, self.tr("Videos and pictures"), self.add)
 
     def _ask_folder(self) -> None:
-        self._ask_for_folder(self.tr("A folder of videos or pictures"), lambda one: self.add([one]))
+        title = self.tr("A folder of videos or pictures")
+        ask_folder(self, title, lambda one: self.add([one]), str(self.out))
 
     def _ask_out(self) -> None:
-        self._ask_for_folder(self.tr("Where results go"), self.choose_out)
-
-    def _ask_for_folder(self, title: str, chosen: Callable[[str], None]) -> None:
-        dialog = QFileDialog(self, title, str(self.out))
-        dialog.setAttribute(Qt.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.Directory)
-        dialog.setOption(QFileDialog.ShowDirsOnly)
-        dialog.fileSelected.connect(chosen)
-        dialog.open()
+        ask_folder(self, self.tr("Where results go"), self.choose_out, str(self.out))
 
 
 def _on_accent(button: QPushButton) -> str:

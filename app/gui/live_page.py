@@ -9,11 +9,12 @@ from pathlib import Path
 
 from PyQt5.QtCore import QCoreApplication, Qt
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent
-from PyQt5.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.assemble import MAX_IN_FLIGHT, shares_of
 from app.commands.demo import CLIP
 from app.dials import Dials
+from app.gui.ask_path import ask_file
 from app.gui.bridge import SceneBridge
 from app.gui.controls import ControlPanel
 from app.gui.engine_builder import EngineBuilder
@@ -282,11 +283,12 @@ class LivePage(Page):
         self.panel.set_style(trail_s=0.0 if self.panel.controls.dials.style.trail_s else 2.0)
 
     def _ask_network(self, which: str) -> None:
-        dialog = QFileDialog(self.window(), self.tr("Choose a network"))
-        dialog.setAttribute(Qt.WA_DeleteOnClose)
-        dialog.setNameFilter(self.tr("Networks (*.onnx *.engine);;All files (*)"))
-        dialog.fileSelected.connect(lambda path: self.panel.set_people(**{which: path}))
-        dialog.open()
+        ask_file(
+            self.window(),
+            self.tr("Choose a network"),
+            lambda path: self.panel.set_people(**{which: path}),
+            kinds=self.tr("Networks (*.onnx *.engine);;All files (*)"),
+        )
 
     def _build(self) -> None:
         builder = EngineBuilder(self.panel.controls.people, self.window())

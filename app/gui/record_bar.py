@@ -11,13 +11,13 @@ from PyQt5.QtCore import QStandardPaths, QTimer
 from PyQt5.QtWidgets import (
     QAction,
     QActionGroup,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
     QWidget,
 )
 
+from app.gui.ask_path import ask_folder
 from app.gui.icons import icon
 from app.gui.notices import Notice, notice_of
 from app.gui.page import Desk
@@ -174,11 +174,8 @@ class RecordBar(QWidget):
         self._desk.settings.put(self._settings)
 
     def _ask_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Folder for recordings"), str(self.folder))
-        dialog.setFileMode(QFileDialog.Directory)
-        dialog.setOption(QFileDialog.ShowDirsOnly)
-        dialog.fileSelected.connect(lambda folder: self._choose(folder=folder))
-        dialog.open()
+        title = self.tr("Folder for recordings")
+        ask_folder(self, title, lambda folder: self._choose(folder=folder), str(self.folder))
 
     def _show(self) -> None:
         wanted = self._recorder.wanted

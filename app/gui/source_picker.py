@@ -13,7 +13,6 @@ from PyQt5.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt5.QtWidgets import (
     QAction,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QInputDialog,
     QLineEdit,
@@ -23,6 +22,7 @@ from PyQt5.QtWidgets import (
 )
 
 from app.commands.demo import CLIP
+from app.gui.ask_path import ask_file, ask_folder
 from app.gui.icons import icon
 from app.gui.offload import Offload
 from app.gui.parts import icon_button
@@ -216,19 +216,11 @@ class SourcePicker(QWidget):
 
     def ask_file(self) -> None:
         """Let the user choose a file."""
-        dialog = QFileDialog(self.window(), self.tr("Open a video or a picture"))
-        dialog.setAttribute(Qt.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.ExistingFile)
-        dialog.fileSelected.connect(self.choose)
-        dialog.open()
+        ask_file(self.window(), self.tr("Open a video or a picture"), self.choose)
 
     def ask_folder(self) -> None:
         """Let the user choose a folder."""
-        dialog = QFileDialog(self.window(), self.tr("Open a folder of pictures"))
-        dialog.setAttribute(Qt.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.Directory)
-        dialog.fileSelected.connect(self.choose)
-        dialog.open()
+        ask_folder(self.window(), self.tr("Open a folder of pictures"), self.choose)
 
     def ask_address(self) -> None:
         """Let the user type an address."""

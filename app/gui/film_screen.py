@@ -1,0 +1,78 @@
+"""Where a reviewed film's pictures are drawn: off the GUI thread, newest wish first."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import QObject, pyqtSignal
+
+from app.gui.bridge import Picture
+from app.gui.offload import Offload
+from app.gui.picture_view import PictureView
+from app.gui.reviewed import Reviewed, picture_of
+from app.steps.draw import DrawStyle
+
+
+class FilmScreen(QObject):
+    """Shows frames of what is open; one picture is drawn at a time.
+
+    Args:
+        view: Where pictures appear.
+        offload: Runs the drawing.
+    """
+
+    failed = pyqtSignal(object)  # an error while drawing what is open
+
+    def __init__(self, view: PictureView, offload: Offload) -> None:
+        super().__init__(view)
+        self._view, self._offload = view, offload
+        self._reviewed: Reviewed | None = None
+        self._wish: tuple[int, tuple[int, ...]] = (0, ())
+        self._shown: tuple[object, ...] = ()
+        self._drawing = False
+        view.resized.connect(self._draw)
+
+    def open(self, reviewed: Reviewed) -> None:
+        """Show another result; the film of the one before is closed."""
+        before, self._reviewed = self._reviewed, reviewed
+        self._shown = ()
+        # While a picture is being read from it, its last user closes it: see `_drawn`.
+        if before is not None and before.film is not None and not self._drawing:
+            before.film.close()
+
+    def show(self, at: int, ids: tuple[int, ...]) -> None:
+        """Draw frame `at` with the chosen people, unless it is there already."""
+        self._wish = (at, ids)
+        self._draw()
+
+    def _draw(self) -> None:
+        reviewed, room_wh = self._reviewed, self._view.room_wh
+        at, ids = self._wish
+        wish = (at, ids, room_wh)
+        if reviewed is None or self._drawing or wish == self._shown:
+            return
+        self._drawing, self._shown = True, wish
+        plain = reviewed.place is not None and reviewed.place.annotated
+        style = DrawStyle(show_skeletons=not plain, show_ids=not plain)
+        self._offload.run(
+            "draw",
+            lambda: picture_of(reviewed, at, ids, style, room_wh),
+            lambda picture: self._drawn(reviewed, picture),
+            lambda error: self._not_drawn(reviewed, error),
+            owner=self,
+        )
+
+    def _drawn(self, reviewed: Reviewed, picture: Picture) -> None:
+        self._drawing = False
+        if reviewed is self._reviewed:
+            self._view.show_picture(picture)
+        elif reviewed.film is not None:
+            reviewed.film.close()
+        self._draw()
+
+    def _not_drawn(self, reviewed: Reviewed, error: BaseException) -> None:
+        self._drawing = False
+        if reviewed is self._reviewed:
+            self.failed.emit(error)
+        else:
+            if reviewed.film is not None:
+                reviewed.film.close()
+            self._draw()
