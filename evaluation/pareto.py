@@ -16,36 +16,26 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from app.machine import machine_name
 from app.pipeline.progress import TALK
-from app.steps.detect import PersonDetector
-from app.steps.estimate import CropEstimator
-from engines.engine import open_engine
 from evaluation import bootstrap
 from evaluation.annotations import Annotations, read_annotations
+from evaluation.contenders import PERSON, POSE, Contender, contenders
 from evaluation.pareto_plot import Point, draw, front, write
-from evaluation.peers import MOVENET, with_cards
-from evaluation.predict import Predictions, detected_boxes, predict, true_boxes
 from evaluation.scores import score
-from model_zoo.zoo import model_path
-from pose.card import ModelCard, sized
 from pose.errors import InputError, UsageError
-from pose.skeleton import COCO_17, Skeleton
 
-POSE, PERSON = "pose", "person"
 FIGURES = {POSE: "AP", PERSON: "detector_AP50"}
-_LOW_SCORE, _MANY_PEOPLE = 0.01, 100  # AP wants all candidates
 
 
 @dataclass(frozen=True)
@@ -81,30 +71,6 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """A network that takes part.
-
-    Attributes:
-        name: Of its card.
-        task: `pose` or `person`.
-        ours: Else a peer.
-        judge: Predictions on photographs.
-        skeleton: Order of its keypoints.
-        runner: Opens it with so many threads, in an ExitStack; answers what runs it once on so
-            many pictures.
-        runtime: What runs it.
-    """
-
-    name: str
-    task: str
-    ours: bool
-    judge: Callable[[Annotations], Predictions]
-    skeleton: Skeleton
-    runner: Callable[[int, ExitStack], Callable[[int], object]]
-    runtime: str = "ONNX Runtime"
-
-
-@dataclass(frozen=True, slots=True)
 class Row:
     """What was measured of one."""
 
@@ -134,8 +100,8 @@ def run(config: Config) -> None:
     annotations = read_annotations(config.annotations, config.images)
     annotations = annotations.spread(config.limit or len(annotations.photographs))
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        contenders = _contenders(config, Path(folder))
-        rows = _measured(contenders, annotations, config)
+        everybody = contenders(config.models, config.peers, Path(folder))
+        rows = _measured(everybody, annotations, config)
     if not rows:
         raise InputError(f"{config.annotations}: its labels fit none of these models")
     if config.out is not None:
@@ -151,94 +117,18 @@ def run(config: Config) -> None:
             console.print(_table(some, task, config))
 
 
-# ---- who takes part --------------------------------------------------------------------------
-
-
-def _contenders(config: Config, folder: Path) -> list[Contender]:
-    contenders = [_ours(name) for name in config.models]
-    if config.peers is not None:
-        if not config.peers.is_dir():
-            raise InputError(f"--peers: expected a folder, got {config.peers}")
-        contenders += [_network(path, ours=False) for path in with_cards(config.peers, folder)]
-        if (config.peers / MOVENET).is_file():
-            contenders.append(_movenet(config.peers / MOVENET))
-    if not contenders:
-        raise UsageError("expected --models or --peers with something in it")
-    return contenders
-
-
-def _ours(name: str) -> Contender:
-    """Of `NAME`, `FILE` or a detector's `NAME@SIDE`."""
-    model, _, side = name.partition("@")
-    if side and not side.isdecimal():
-        raise UsageError(f"--models: expected a side in pixels behind @, got {name!r}")
-    return _network(model_path(model), True, int(side or 0))
-
-
-def _network(path: Path, ours: bool, side: int = 0) -> Contender:
-    card = open_engine(path).card
-    if side:
-        card = replace(sized(card, side), name=f"{card.name} {side}")
-
-    def runner(threads: int, stack: ExitStack) -> Callable[[int], object]:
-        engine = stack.enter_context(open_engine(path, threads=threads))
-        picture = _noise(card)
-        batches = {1: picture}
-
-        def run(count: int) -> object:
-            if count not in batches:
-                batches[count] = np.repeat(picture, count, axis=0)
-            return engine.infer(batches[count])
-
-        return run
-
-    def poses(annotations: Annotations) -> Predictions:
-        with CropEstimator(open_engine(path)) as step:
-            return predict(annotations, true_boxes, step, card.keypoints)
-
-    def boxes(annotations: Annotations) -> Predictions:
-        engine = open_engine(path)
-        with PersonDetector(engine, _LOW_SCORE, max_people=_MANY_PEOPLE, side=side) as step:
-            return predict(annotations, detected_boxes(step), None)
-
-    pose = card.task == POSE
-    skeleton = card.keypoints if pose else COCO_17
-    return Contender(card.name, card.task, ours, poses if pose else boxes, skeleton, runner)
-
-
-def _movenet(path: Path) -> Contender:
-    from evaluation.movenet import MoveNet  # needs OpenVINO
-
-    def judge(annotations: Annotations) -> Predictions:
-        with MoveNet(path, threads=0) as step:
-            return predict(annotations, true_boxes, step, COCO_17)
-
-    def runner(threads: int, stack: ExitStack) -> Callable[[int], object]:
-        step = stack.enter_context(MoveNet(path, threads))
-        picture = np.random.default_rng(0).integers(0, 255, (192, 192, 3), np.uint8)
-        return lambda count: [step.infer(picture) for _ in range(count)]
-
-    name = "MoveNet Lightning int8"
-    return Contender(name, POSE, False, judge, COCO_17, runner, runtime="OpenVINO")
-
-
-def _noise(card: ModelCard) -> Any:
-    width, height = card.input_size_wh
-    return np.random.default_rng(0).standard_normal((1, 3, height, width)).astype(np.float32)
-
-
 # ---- measuring -------------------------------------------------------------------------------
 
 
 def _measured(
-    contenders: Sequence[Contender], annotations: Annotations, config: Config
+    everybody: Sequence[Contender], annotations: Annotations, config: Config
 ) -> list[Row]:
-    ms = _milliseconds(contenders, config, 1)
-    together = _milliseconds(contenders, config, config.people) if config.people > 1 else {}
+    ms = _milliseconds(everybody, config, 1)
+    together = _milliseconds(everybody, config, config.people) if config.people > 1 else {}
     weights = bootstrap.draw(len(annotations.photographs))
     rows = []
     for number, each in enumerate(
-        track(contenders, "models", console=TALK, disable=not TALK.is_terminal)
+        track(everybody, "models", console=TALK, disable=not TALK.is_terminal)
     ):
         if each.task == POSE and not annotations.people_with_keypoints:
             continue
@@ -259,7 +149,7 @@ def _measured(
 
 
 def _milliseconds(
-    contenders: Sequence[Contender], config: Config, count: int
+    everybody: Sequence[Contender], config: Config, count: int
 ) -> dict[int, list[float]]:
     """For each number of threads the median time of each contender, in ms; all take turns.
 
@@ -267,10 +157,10 @@ def _milliseconds(
     """
     medians = {}
     for threads in config.threads:
-        spent: list[list[float]] = [[] for _ in contenders]
+        spent: list[list[float]] = [[] for _ in everybody]
         with ExitStack() as stack:
-            once = [each.runner(threads, stack) for each in contenders]
-            able = [n for n, each in enumerate(contenders) if count == 1 or each.task == POSE]
+            once = [each.runner(threads, stack) for each in everybody]
+            able = [n for n, each in enumerate(everybody) if count == 1 or each.task == POSE]
             for number in able:
                 once[number](count)  # the first run allocates
             for _ in range(config.rounds):
