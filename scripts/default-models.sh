@@ -37,7 +37,7 @@ for recipe in pose-base pose-lite person-320; do
     say "training $recipe, runs/$recipe/train.log"
     main train --recipe "$recipe" --data "$data"
 done
-pose pose runs/pose-base/phase5_image/blend.pt
+pose pose runs/pose-base/phase6_image/blend.pt
 pose pose-lite runs/pose-lite/final.pt
 
 main build --checkpoint runs/person-320/blend.pt --onnx runs/person.onnx

@@ -41,15 +41,17 @@ CARD = ModelCard(
         "RefineNet and heads on the frozen pyramid; then the backbone's last stage, pyramid and "
         "RefineNet together; then the same, each crop seen anew in every step: turned, upside down "
         "too, cut off by the frame, hidden by others, in bad light, blurred, noisy, compressed; "
-        "then everything, at a smaller rate; then again with hand labels in full and more often. "
-        "Squared error on mixed targets plus OHKM top 8; EMA. After each of the last three phases "
-        "the weights are mixed with those before, in the share that does best held in (0.25 last)."
+        "then everything, at a smaller rate; then again with hand labels in full and more often; "
+        "at last with the network's own answers, mirror images averaged, as half of the teachers' "
+        "part: twice, and the mean of the weights. "
+        "Squared error on mixed targets plus OHKM top 8; EMA. After each of the last four phases "
+        "the weights are mixed with those before, in the share that does best held in (0.4 last)."
     ),
     time_spent=(
         "What ships went on from the model that shipped before, with phases one and two behind it "
         "(about 50 minutes on two cores of an Intel Xeon with AVX-512). Since then, on the same "
-        "machine: 14 minutes of teachers on both cores, and on one core each 40 minutes of phase "
-        "three, 45 of phase four and 70 of phase five."
+        "machine: 14 minutes of teachers on both cores, on one core each 40 minutes of phase "
+        "three, 45 of phase four and 70 of phase five, and 80 of phase six on both."
     ),
     limits=_LIMITS,
     command="main.py train --recipe pose-base --data ../shared/data",
