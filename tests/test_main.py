@@ -267,6 +267,7 @@ def test_a_truncated_video_gives_what_is_in_it(
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
+    """As from a terminal: tests that a shell runs in the background inherit an ignored SIGINT."""
     return subprocess.Popen(
         [sys.executable, "-W", "error", "main.py", *arguments],
         cwd=ROOT,
@@ -274,6 +275,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
