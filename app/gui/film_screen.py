@@ -27,16 +27,15 @@ class FilmScreen(QObject):
         self._reviewed: Reviewed | None = None
         self._wish: tuple[int, tuple[int, ...]] = (0, ())
         self._shown: tuple[object, ...] = ()
-        self._drawing = False
+        self._drawn_from: Reviewed | None = None  # whose picture is being drawn
         view.resized.connect(self._draw)
 
     def open(self, reviewed: Reviewed) -> None:
         """Show another result; the film of the one before is closed."""
         before, self._reviewed = self._reviewed, reviewed
         self._shown = ()
-        # While a picture is being read from it, its last user closes it: see `_drawn`.
-        if before is not None and before.film is not None and not self._drawing:
-            before.film.close()
+        if before is not None and before is not self._drawn_from:
+            _close(before)  # else its last picture does
 
     def show(self, at: int, ids: tuple[int, ...]) -> None:
         """Draw frame `at` with the chosen people, unless it is there already."""
@@ -47,9 +46,9 @@ class FilmScreen(QObject):
         reviewed, room_wh = self._reviewed, self._view.room_wh
         at, ids = self._wish
         wish = (at, ids, room_wh)
-        if reviewed is None or self._drawing or wish == self._shown:
+        if reviewed is None or self._drawn_from is not None or wish == self._shown:
             return
-        self._drawing, self._shown = True, wish
+        self._drawn_from, self._shown = reviewed, wish
         plain = reviewed.place is not None and reviewed.place.annotated
         style = DrawStyle(show_skeletons=not plain, show_ids=not plain)
         self._offload.run(
@@ -61,18 +60,22 @@ class FilmScreen(QObject):
         )
 
     def _drawn(self, reviewed: Reviewed, picture: Picture) -> None:
-        self._drawing = False
+        self._drawn_from = None
         if reviewed is self._reviewed:
             self._view.show_picture(picture)
-        elif reviewed.film is not None:
-            reviewed.film.close()
+        else:
+            _close(reviewed)
         self._draw()
 
     def _not_drawn(self, reviewed: Reviewed, error: BaseException) -> None:
-        self._drawing = False
+        self._drawn_from = None
         if reviewed is self._reviewed:
             self.failed.emit(error)
         else:
-            if reviewed.film is not None:
-                reviewed.film.close()
+            _close(reviewed)
             self._draw()
+
+
+def _close(reviewed: Reviewed) -> None:
+    if reviewed.film is not None:
+        reviewed.film.close()
