@@ -28,7 +28,7 @@ from app.gui.exhibits import show_batch
 from app.gui.icons import icon
 from app.gui.notices import notice_of
 from app.gui.page import Desk, Page
-from app.gui.parts import icon_button
+from app.gui.parts import icon_button, page_head
 from app.gui.presets import Controls
 from app.gui.shortcuts import Shortcut
 from app.gui.theme import current_colours
@@ -243,17 +243,9 @@ class BatchPage(Page):
 
     def _arrange(self) -> None:
         self.heading = QLabel(self.tr("Batch"), self)
-        self.heading.setObjectName("heading")
         self.summary = QLabel(self)
-        self.summary.setObjectName("faint")
-        head = QVBoxLayout()
-        head.setSpacing(2)
-        head.addWidget(self.heading)
-        head.addWidget(self.summary)
-        top = QHBoxLayout()
-        top.addLayout(head, 1)
-        for button in (self.add_button, self.folder_button, self.start_button):
-            top.addWidget(button, 0, Qt.AlignVCenter)
+        buttons = (self.add_button, self.folder_button, self.start_button)
+        top = page_head(self.heading, self.summary, buttons)
         self.out_label = QLabel(self)
         self.out_label.setObjectName("faint")
         self.out_label.setTextInteractionFlags(Qt.TextSelectableByMouse)

@@ -45,6 +45,21 @@ def icon_button(
     return button
 
 
+def page_head(heading: QLabel, summary: QLabel, buttons: Sequence[QPushButton]) -> QHBoxLayout:
+    """The top of a page: its heading over a line in faint letters, buttons on the right."""
+    heading.setObjectName("heading")
+    summary.setObjectName("faint")
+    words = QVBoxLayout()
+    words.setSpacing(2)
+    words.addWidget(heading)
+    words.addWidget(summary)
+    top = QHBoxLayout()
+    top.addLayout(words, 1)
+    for button in buttons:
+        top.addWidget(button, 0, Qt.AlignVCenter)
+    return top
+
+
 class Card(QFrame):
     """A panel with a heading that folds it.
 

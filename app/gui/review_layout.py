@@ -17,7 +17,7 @@ from PyQt5.QtWidgets import (
 from app.gui.measure_choice import MeasureChoice
 from app.gui.measure_plot import MeasurePlot
 from app.gui.page import Desk, Page
-from app.gui.parts import icon_button
+from app.gui.parts import icon_button, page_head
 from app.gui.picture_view import PictureView
 from app.gui.track_strip import GUTTER, MARGIN, TrackStrip
 
@@ -50,9 +50,7 @@ class ReviewLayout(Page):
 
     def _make_widgets(self, measure: str) -> None:
         self.heading = QLabel(self)
-        self.heading.setObjectName("heading")
         self.summary = QLabel(self)
-        self.summary.setObjectName("faint")
         self.open_button = icon_button("folder", self.tr("Open a result…"), self, words=True)
         self.film_button = icon_button("film", self.tr("Choose the film…"), self, words=True)
         self.export_button = icon_button("review", self.tr("Export…"), self, words=True)
@@ -72,14 +70,8 @@ class ReviewLayout(Page):
         self.plot = MeasurePlot(self)
 
     def _arrange(self) -> None:
-        head = QVBoxLayout()
-        head.setSpacing(2)
-        head.addWidget(self.heading)
-        head.addWidget(self.summary)
-        top = QHBoxLayout()
-        top.addLayout(head, 1)
-        for button in (self.film_button, self.export_button, self.open_button):
-            top.addWidget(button, 0, Qt.AlignVCenter)
+        buttons = (self.film_button, self.export_button, self.open_button)
+        top = page_head(self.heading, self.summary, buttons)
         transport = QHBoxLayout()
         transport.setContentsMargins(0, 0, MARGIN, 0)
         transport.setSpacing(8)
