@@ -31,7 +31,6 @@ from app.gui.page import Desk, Page
 from app.gui.parts import icon_button, page_head
 from app.gui.presets import Controls
 from app.gui.shortcuts import Shortcut
-from app.gui.theme import current_colours
 from app.sinks.sink import SINKS
 
 _TOPIC = "batch"
@@ -301,9 +300,7 @@ class BatchPage(Page):
         words = self.tr("Pause") if at_work else self.tr("Go on") if running else self.tr("Start")
         self.start_button.setText(words)
         self.start_button.setAccessibleName(words)
-        self.start_button.setIcon(
-            icon("pause" if at_work else "play", _on_accent(self.start_button))
-        )
+        self.start_button.setIcon(icon("pause" if at_work else "play", on_accent=True))
         waiting = any(entry.state is State.WAITING for entry in self.queue.entries)
         self.start_button.setEnabled(running or waiting)
         self.review_button.setEnabled(self._chosen_one(State.DONE) is not None)
@@ -381,10 +378,6 @@ class BatchPage(Page):
 
     def _ask_out(self) -> None:
         ask_folder(self, self.tr("Where results go"), self.choose_out, str(self.out))
-
-
-def _on_accent(button: QPushButton) -> str:
-    return current_colours().on_accent if button.isEnabled() else ""
 
 
 def _share(entry: Entry) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from PyQt5.QtCore import Qt, QTimer, pyqtSignal
+from PyQt5.QtCore import QEvent, QObject, Qt, QTimer, pyqtSignal
 from PyQt5.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -27,7 +27,7 @@ from app.gui.send_card import SendCard
 from app.people import PeopleConfig
 
 _SETTLED_MS = 350
-_WIDTH = 304
+_LEAST_WIDTH = 304
 ENGINES = "engine" in {field.name for field in fields(PeopleConfig)}
 
 
@@ -50,7 +50,6 @@ class ControlPanel(QScrollArea):
         self._controls = DEFAULT
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
-        self.setFixedWidth(_WIDTH)
         self.setSizePolicy(QSizePolicy.Fixed, QSizePolicy.Expanding)
         self.setAccessibleName(self.tr("Controls"))
         inside = QWidget(self)
@@ -67,6 +66,7 @@ class ControlPanel(QScrollArea):
             column.addWidget(card)
         column.addStretch(1)
         self.setWidget(inside)
+        self._fit()
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(_SETTLED_MS)
@@ -258,6 +258,17 @@ class ControlPanel(QScrollArea):
         return check
 
     # ---- inside ---------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.LayoutRequest:
+            self._fit()
+        return bool(super().eventFilter(watched, event))
+
+    def _fit(self) -> None:
+        """Be as wide as the longest words in the font of this desktop ask for."""
+        inside, bar = self.widget(), self.verticalScrollBar()
+        around = bar.sizeHint().width() + 2 * self.frameWidth()
+        self.setFixedWidth(max(_LEAST_WIDTH, inside.minimumSizeHint().width() + around))
 
     def _show(self) -> None:
         people, dials = self._controls.people, self._controls.dials

@@ -56,27 +56,36 @@ _SVG = (
 )
 
 
-def icon(name: str, colour: str = "") -> QIcon:
-    """An icon of `SHAPES`; without a colour of its own it takes the text's, in every theme."""
-    return QIcon(_Drawn(name, colour))
+def icon(name: str, colour: str = "", on_accent: bool = False) -> QIcon:
+    """An icon of `SHAPES`; without a colour of its own it takes the text's, in every theme.
+
+    Args:
+        name: Of `SHAPES`.
+        colour: Its own, in every theme.
+        on_accent: It stands on the main button, and takes the colour of the words there.
+    """
+    return QIcon(_Drawn(name, colour, on_accent))
 
 
 class _Drawn(QIconEngine):
     """Draws at the size and in the colour of the moment: sharp on every screen."""
 
-    def __init__(self, name: str, colour: str) -> None:
+    def __init__(self, name: str, colour: str, on_accent: bool) -> None:
         super().__init__()
-        self._name, self._colour = name, colour
+        self._name, self._colour, self._on_accent = name, colour, on_accent
 
     def clone(self) -> QIconEngine:
-        return _Drawn(self._name, self._colour)
+        return _Drawn(self._name, self._colour, self._on_accent)
 
     def paint(self, painter: QPainter, rect: object, mode: QIcon.Mode, state: QIcon.State) -> None:
-        group = QPalette.Disabled if mode == QIcon.Disabled else QPalette.Active
-        ink = self._colour or QApplication.palette().color(group, QPalette.ButtonText).name()
-        if self._colour and mode == QIcon.Disabled:
-            ink = QApplication.palette().color(group, QPalette.ButtonText).name()
-        _renderer(self._name, ink).render(painter, QRectF(rect))
+        _renderer(self._name, self._ink(mode)).render(painter, QRectF(rect))
+
+    def _ink(self, mode: QIcon.Mode) -> str:
+        palette = QApplication.palette()
+        if mode == QIcon.Disabled:
+            return palette.color(QPalette.Disabled, QPalette.ButtonText).name()
+        role = QPalette.HighlightedText if self._on_accent else QPalette.ButtonText
+        return self._colour or palette.color(QPalette.Active, role).name()
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         pixmap = QPixmap(size)

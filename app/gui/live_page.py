@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from PyQt5.QtCore import QCoreApplication, Qt
+from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent
-from PyQt5.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from app.assemble import MAX_IN_FLIGHT, shares_of
 from app.commands.demo import CLIP
@@ -18,13 +19,12 @@ from app.gui.ask_path import ask_file
 from app.gui.bridge import SceneBridge
 from app.gui.controls import ControlPanel
 from app.gui.engine_builder import EngineBuilder
-from app.gui.icons import icon
-from app.gui.machine_page import as_text
+from app.gui.first_run import first_words
+from app.gui.live_bar import LiveBar
 from app.gui.meters import MeterBar
 from app.gui.networks import network_choices
 from app.gui.notices import Notice, notice_of
 from app.gui.page import Desk, Page
-from app.gui.parts import icon_button
 from app.gui.picture_view import PictureView
 from app.gui.presets import Controls, Presets
 from app.gui.record_bar import RecordBar
@@ -32,7 +32,7 @@ from app.gui.recorder import Recorder
 from app.gui.session import Request, Session, State
 from app.gui.shortcuts import Shortcut
 from app.gui.source_picker import SourcePicker, SourceSettings, found_sources
-from app.machine import look
+from app.gui.style_keys import style_keys
 from app.pipeline.meter import Reading
 from app.sinks.sink import Sink
 from app.sources.listing import Listed
@@ -94,7 +94,10 @@ class LivePage(Page):
         self.picker = SourcePicker(desk.offload, look, self)
         self.panel = ControlPanel(Presets(desk.settings), self)
         self.meters = MeterBar(self)
-        self._make_bar()
+        self.bar = LiveBar(self.picker, self.record_bar, self)
+        self.bar.controls.setChecked(self._settings.controls_shown)
+        self.bar.meters.setChecked(self._settings.meters_shown)
+        self.bar.repeat.setChecked(self._settings.repeat)
         self._arrange()
         self._connect()
         self._restore()
@@ -113,7 +116,7 @@ class LivePage(Page):
         self.desk.retract(_ENDED)
         self.desk.retract(_SOURCE)
         self.session.pause(False)
-        self.pause_button.setChecked(False)
+        self.bar.pause.setChecked(False)
         self.session.start(self._request())
 
     def stop(self) -> None:
@@ -148,28 +151,17 @@ class LivePage(Page):
     # ---- the window's calls ---------------------------------------------------------------
 
     def shortcuts(self) -> Sequence[Shortcut]:
-        def style(name: str) -> Callable[[], None]:
-            return lambda: self.panel.set_style(
-                **{name: not getattr(self.panel.controls.dials.style, name)}
-            )
-
         return [
             Shortcut("Space", self.tr("Start or stop"), self.toggle),
-            Shortcut("P", self.tr("Pause or go on"), self.pause_button.click),
-            Shortcut("M", self.tr("Mirror"), self.mirror_button.click),
+            Shortcut("P", self.tr("Pause or go on"), self.bar.pause.click),
+            Shortcut("M", self.tr("Mirror"), self.bar.mirror.click),
             Shortcut("F", self.tr("Full screen"), self.toggle_full_screen),
             Shortcut("F11", self.tr("Full screen"), self.toggle_full_screen),
             Shortcut("Escape", self.tr("Leave full screen"), self.leave_full_screen),
             Shortcut("Ctrl+O", self.tr("Open a video or a picture"), self.picker.ask_file),
             Shortcut("Ctrl+L", self.tr("Open a stream"), self.picker.ask_address),
-            Shortcut("K", self.tr("Skeletons"), style("show_skeletons")),
-            Shortcut("I", self.tr("Ids"), style("show_ids")),
-            Shortcut("B", self.tr("Boxes"), style("show_boxes")),
-            Shortcut("N", self.tr("Names of joints"), style("show_names")),
-            Shortcut("T", self.tr("Trails"), self._next_trail),
-            Shortcut("C", self.tr("Colours: person or certainty"), self._next_colours),
-            Shortcut("V", self.tr("Privacy: nothing, faces, black"), self._next_privacy),
-            Shortcut("H", self.tr("Show or hide the controls"), self.controls_button.click),
+            *style_keys(self.panel),
+            Shortcut("H", self.tr("Show or hide the controls"), self.bar.controls.click),
             *self.record_bar.shortcuts(),
         ]
 
@@ -186,12 +178,7 @@ class LivePage(Page):
             self.meters.saw(picture.scene)
 
     def _state_changed(self, state: State) -> None:
-        running = state is not State.IDLE
-        self.start_button.setText(self.tr("Stop") if running else self.tr("Start"))
-        self.start_button.setIcon(icon("stop" if running else "play"))
-        self.start_button.setAccessibleName(self.start_button.text())
-        self.start_button.setEnabled(state is not State.STOPPING)
-        self.pause_button.setEnabled(running)
+        self.bar.show_state(state)
         if state is State.IDLE:
             self.meters.stop()
         elif state in (State.OPENING, State.SWITCHING):
@@ -228,8 +215,8 @@ class LivePage(Page):
     def _dials_moved(self) -> None:
         self._dials = self.panel.controls.dials
         mirrored = self._dials.style.mirror
-        if self.mirror_button.isChecked() != mirrored:
-            self.mirror_button.setChecked(mirrored)
+        if self.bar.mirror.isChecked() != mirrored:
+            self.bar.mirror.setChecked(mirrored)
         still = self.session.state is State.IDLE or self.session.paused
         if still and self.view.scene is not None:
             self._draw_again()
@@ -266,21 +253,9 @@ class LivePage(Page):
             self.picker.text,
             controls.people,
             self.picker.options,
-            self.repeat_button.isChecked(),
+            self.bar.repeat.isChecked(),
             self.panel.send.addresses,
         )
-
-    def _next_privacy(self) -> None:
-        order = ("none", "faces", "black")
-        now = self.panel.controls.dials.style.privacy
-        self.panel.set_style(privacy=order[(order.index(now) + 1) % len(order)])
-
-    def _next_colours(self) -> None:
-        now = self.panel.controls.dials.style.colours
-        self.panel.set_style(colours="person" if now == "confidence" else "confidence")
-
-    def _next_trail(self) -> None:
-        self.panel.set_style(trail_s=0.0 if self.panel.controls.dials.style.trail_s else 2.0)
 
     def _ask_network(self, which: str) -> None:
         ask_file(
@@ -312,13 +287,13 @@ class LivePage(Page):
 
     def _set_full(self, wanted: bool) -> None:
         self._full = wanted
-        self._bar.setVisible(not wanted)
+        self.bar.setVisible(not wanted)
         self._show_panels()
         self.desk.full_screen(wanted)
 
     def _show_panels(self) -> None:
-        self.panel.setVisible(self.controls_button.isChecked() and not self._full)
-        self.meters.setVisible(self.meters_button.isChecked() and not self._full)
+        self.panel.setVisible(self.bar.controls.isChecked() and not self._full)
+        self.meters.setVisible(self.bar.meters.isChecked() and not self._full)
 
     # ---- the first run --------------------------------------------------------------------
 
@@ -336,7 +311,9 @@ class LivePage(Page):
             self.picker.choose(self.picker.first_camera, tell=False)
         else:
             self.picker.choose(str(CLIP), tell=False)
-            self.desk.offload.run("look around", first_words, self._welcome, owner=self)
+            self.desk.offload.run(
+                "look around", partial(first_words, _SOURCE), self._welcome, owner=self
+            )
         if not self._settings.welcomed:
             self._settings = replace(self._settings, welcomed=True)
             self.desk.settings.put(self._settings)
@@ -348,49 +325,7 @@ class LivePage(Page):
 
     # ---- making ---------------------------------------------------------------------------
 
-    def _make_bar(self) -> None:
-        self._bar = QWidget(self)
-        self.start_button = QPushButton(icon("play", "#08131b"), self.tr("Start"), self._bar)
-        self.start_button.setObjectName("primary")
-        self.start_button.setMinimumWidth(92)
-        self.start_button.setAccessibleName(self.tr("Start"))
-        self.start_button.setToolTip(self.tr("Start or stop (Space)"))
-        self.pause_button = icon_button("pause", self.tr("Pause"), self._bar, self.tr("Pause (P)"))
-        self.mirror_button = icon_button(
-            "mirror", self.tr("Mirror"), self._bar, self.tr("Mirror (M)")
-        )
-        self.repeat_button = icon_button(
-            "repeat", self.tr("Repeat"), self._bar, self.tr("Play a recording again and again")
-        )
-        self.controls_button = icon_button(
-            "controls", self.tr("Controls"), self._bar, self.tr("Show the controls (H)")
-        )
-        self.meters_button = icon_button(
-            "review", self.tr("Meters"), self._bar, self.tr("Show the meters")
-        )
-        self.full_button = icon_button(
-            "fullscreen", self.tr("Full screen"), self._bar, self.tr("Full screen (F)")
-        )
-        for button in (
-            self.pause_button, self.mirror_button, self.repeat_button,
-            self.controls_button, self.meters_button,
-        ):  # fmt: skip
-            button.setCheckable(True)
-        self.pause_button.setEnabled(False)
-        self.controls_button.setChecked(self._settings.controls_shown)
-        self.meters_button.setChecked(self._settings.meters_shown)
-        self.repeat_button.setChecked(self._settings.repeat)
-
     def _arrange(self) -> None:
-        self.tools = QHBoxLayout(self._bar)
-        self.tools.setContentsMargins(0, 0, 0, 0)
-        self.tools.setSpacing(6)
-        self.tools.addWidget(self.picker, 1)
-        for widget in (
-            self.start_button, self.record_bar, self.pause_button, self.repeat_button,
-            self.mirror_button, self.full_button, self.meters_button, self.controls_button,
-        ):  # fmt: skip
-            self.tools.addWidget(widget)
         middle = QHBoxLayout()
         middle.setSpacing(8)
         middle.addWidget(self.view, 1)
@@ -398,7 +333,7 @@ class LivePage(Page):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self._bar)
+        column.addWidget(self.bar)
         column.addLayout(middle, 1)
         column.addWidget(self.meters)
         self._full = False
@@ -421,28 +356,28 @@ class LivePage(Page):
         self.panel.send.wanted.connect(self._send)
         self.panel.send.refused.connect(lambda error: self.desk.tell(notice_of(error, _SEND)))
         self.panel.file_wanted.connect(self._ask_network)
-        self.start_button.clicked.connect(self.toggle)
-        self.pause_button.toggled.connect(self.pause)
-        self.mirror_button.toggled.connect(lambda on: self.panel.set_style(mirror=on))
-        self.repeat_button.toggled.connect(lambda _: self._remember())
-        self.full_button.clicked.connect(self.toggle_full_screen)
-        for button in (self.controls_button, self.meters_button):
+        self.bar.start.clicked.connect(self.toggle)
+        self.bar.pause.toggled.connect(self.pause)
+        self.bar.mirror.toggled.connect(lambda on: self.panel.set_style(mirror=on))
+        self.bar.repeat.toggled.connect(lambda _: self._remember())
+        self.bar.full.clicked.connect(self.toggle_full_screen)
+        for button in (self.bar.controls, self.bar.meters):
             button.toggled.connect(self._show_panels)
 
     def _restore(self) -> None:
         self.panel.set_controls(self.desk.settings.get(Controls))
         self.panel.send.set_addresses(tuple(self._settings.send.split()))
         self._dials = self.panel.controls.dials
-        self.mirror_button.setChecked(self._dials.style.mirror)
+        self.bar.mirror.setChecked(self._dials.style.mirror)
         self.picker.restore(self.desk.settings.get(SourceSettings))
         self._say()
 
     def _remember(self) -> None:
         self._settings = replace(
             self._settings,
-            repeat=self.repeat_button.isChecked(),
-            controls_shown=self.controls_button.isChecked(),
-            meters_shown=self.meters_button.isChecked(),
+            repeat=self.bar.repeat.isChecked(),
+            controls_shown=self.bar.controls.isChecked(),
+            meters_shown=self.bar.meters.isChecked(),
             send=" ".join(self.panel.send.addresses),
         )
         for section in (self._settings, self.picker.settings, self.panel.controls):
@@ -459,17 +394,3 @@ class LivePage(Page):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self.picker.choose(str(Path(event.mimeData().urls()[0].toLocalFile())))
-
-
-def first_words() -> Notice:
-    """What a first run without a camera says: what is missing, in the words of `doctor`."""
-    findings = {each.name: each for each in look()}
-    missing = [
-        f"{name}: {findings[name].detail}"
-        for name in ("Cameras", "NVIDIA GPU")
-        if name in findings and not findings[name].present
-    ]
-    text = QCoreApplication.translate(
-        "LivePage", "This is the clip that ships. {0}. The networks run on the CPU."
-    ).format("; ".join(missing))
-    return Notice(text, as_text(list(findings.values())), kind="news", topic=_SOURCE)

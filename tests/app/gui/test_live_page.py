@@ -12,7 +12,8 @@ from PyQt5.QtCore import QElapsedTimer, Qt, QTimer
 from pytestqt.qtbot import QtBot
 
 from app.commands.demo import CLIP
-from app.gui.live_page import LivePage, first_words
+from app.gui.first_run import first_words
+from app.gui.live_page import LivePage
 from app.gui.main_window import MainWindow
 from app.gui.page import Desk
 from app.gui.presets import BUILT_IN, DEFAULT, Controls, Presets
@@ -53,13 +54,13 @@ def test_start_shows_people_and_stop_keeps_the_last_picture(
     running(live, script, qtbot)
     scene = live.view.scene
     assert scene is not None and len(scene.tracks) == 1
-    assert live.start_button.text() == "Stop"
+    assert live.bar.start.text() == "Stop"
 
-    live.start_button.click()
+    live.bar.start.click()
     qtbot.waitUntil(lambda: live.session.state is State.IDLE, timeout=WITHIN_MS)
 
     assert live.view.scene is not None
-    assert live.start_button.text() == "Start"
+    assert live.bar.start.text() == "Start"
 
 
 def test_what_is_drawn_changes_with_the_next_frame(
@@ -183,24 +184,24 @@ def test_pause_and_mirror(live: LivePage, script: Scripted, qtbot: QtBot) -> Non
     running(live, script, qtbot)
     plain = next_scene(live, script, qtbot)
 
-    live.mirror_button.click()
+    live.bar.mirror.click()
     mirrored = next_scene(live, script, qtbot)
-    live.pause_button.click()
+    live.bar.pause.click()
 
     # the person walks 4 pixels a frame; where nobody is, a mirror shows the other side
     assert (plain != mirrored).any()
     assert "Paused" in live.view.accessibleDescription()
-    live.pause_button.click()
+    live.bar.pause.click()
     assert "Paused" not in live.view.accessibleDescription()
 
 
 def test_full_screen_shows_the_picture_alone(live: LivePage, qtbot: QtBot) -> None:
     live.toggle_full_screen()
     assert live.panel.isHidden() and live.meters.isHidden() and live.picker.isHidden() is False
-    assert live._bar.isHidden()
+    assert live.bar.isHidden()
 
     live.leave_full_screen()
-    assert not live.panel.isHidden() and not live._bar.isHidden()
+    assert not live.panel.isHidden() and not live.bar.isHidden()
 
 
 def test_meters_show_what_the_meter_measured(
@@ -262,7 +263,7 @@ def test_nothing_blocks_the_gui_thread(live: LivePage, script: Scripted, qtbot: 
 
 
 def test_a_first_run_says_what_is_missing_in_the_doctors_words() -> None:
-    notice = first_words()
+    notice = first_words("source")
 
     assert notice.kind == "news"
     assert "Cameras" in notice.details and "NVIDIA GPU" in notice.details
