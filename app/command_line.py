@@ -49,7 +49,10 @@ def parse(config_type: type[Config], arguments: Sequence[str], command: str, tex
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(config_type, prog=command, description=about, args=[*preset, *rest])
+            # Behind what stands before the first flag: a list in the file would swallow it.
+            words = next((n for n, each in enumerate(rest) if each.startswith("-")), len(rest))
+            args = [*rest[:words], *preset, *rest[words:]]
+            return tyro.cli(config_type, prog=command, description=about, args=args)
     except SystemExit as end:
         if not end.code:
             raise
@@ -114,6 +117,9 @@ def _flags(
             if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
                 raise UsageError(f"{file}: expected one value for {prefix}{key}, got a table")
             yield from _flags(value, kind, file, f"{prefix}{name}.")
+        elif isinstance(value, bool) is not (kind is bool):
+            wanted = "true or false" if kind is bool else "no truth value"
+            raise UsageError(f"{file}: expected {wanted} for {prefix}{key}, got {value!r}")
         elif isinstance(value, bool):
             yield flag if value else f"--{prefix}no-{name}".replace("_", "-")
         elif isinstance(value, list):

@@ -48,7 +48,7 @@ class Follower:
         return replace(strip, poses=poses, tracks=tracks)
 
     def _follow(self, frame: Frame) -> tuple[Poses, Tracks]:
-        detected = self._seen % self._every == 0
+        detected = self._seen % self._every == 0 or frame.alone
         self._seen += 1
         if detected:
             (boxes,) = self._detector([frame])

@@ -40,11 +40,15 @@ class Frame:
         index: Position in the source, from 0; a gap means that frames were dropped.
         time_s: Presentation time in seconds, from the source's own clock.
         image: (H, W, 3) uint8, BGR, upright.
+        file: Name of the picture file that it is; empty for a frame of a film.
+        alone: A photograph of its own: nobody in it is known from the frames before.
     """
 
     index: int
     time_s: float
     image: ByteArray
+    file: str = ""
+    alone: bool = False
 
     def __post_init__(self) -> None:
         _check("Frame.image", self.image, (None, None, 3), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from app.assemble import assemble, skeleton_of
 from app.people import PeopleConfig
 from app.pipeline.meter import Reading
 from app.sinks.room import RoomKeeper
-from app.sinks.sink import open_sink
+from app.sinks.sink import any_shown, open_sink
 from app.sources.source import Source, SourceOptions, open_source
 from app.steps.draw import DEFAULT_STYLE, DrawStyle
 from pose.errors import UsageError
@@ -37,20 +38,25 @@ def annotate(
     """
     skeleton = skeleton_of(config)
     sinks = [RoomKeeper(paths), *(open_sink(path, skeleton) for path in paths)]
-    drawn = any(path.suffix == ".mp4" for path in paths)
-    return assemble(source, config, sinks, drawn=drawn, style=style).run(on_tick)
+    return assemble(source, config, sinks, drawn=any_shown(paths), style=style).run(on_tick)
 
 
-def open_recorded(text: str, image_rate_hz: float) -> Source:
+def open_recorded(text: str, image_rate_hz: float = 0.0) -> Source:
     """A source with an end.
+
+    Args:
+        text: A video, a picture, a folder or a pattern.
+        image_rate_hz: As in `SourceOptions`.
 
     Raises:
         UsageError: It has none.
         InputError: It cannot be used.
     """
+    if os.path.exists(text):
+        text = os.path.join(os.curdir, text) if text.isdecimal() else text  # 2024/ is no camera
     source = open_source(text, SourceOptions(image_rate_hz=image_rate_hz))
     if source.is_live:
-        raise UsageError(f"{source.name} has no end; run: main.py live {source.name}")
+        raise UsageError(f"{text} has no end; run: main.py live {text}")
     return source
 
 
@@ -72,4 +78,5 @@ def in_words(seen: Mapping[str, Any]) -> str:
     """Figures as one line for people."""
     people = "1 person" if seen["people"] == 1 else f"{seen['people']} people"
     dropped = f" ({seen['dropped']} dropped)" if seen["dropped"] else ""
-    return f"{seen['frames']} frames{dropped}, {people}, {seen['fps']:.1f} fps"
+    frames = "1 frame" if seen["frames"] == 1 else f"{seen['frames']} frames"
+    return f"{frames}{dropped}, {people}, {seen['fps']:.1f} fps"

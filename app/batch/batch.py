@@ -16,7 +16,7 @@ from typing import Any
 from app.batch.entry import Entry, Progress, Settings, State
 from app.batch.inputs import check_free, expanded, fingerprint, place, result_names
 from app.batch.manifest import read_manifest, remove_manifest, write_manifest
-from pose.errors import PoseAppError
+from pose.errors import PoseAppError, UsageError
 
 _TO_DO = (State.WAITING, State.WORKING)
 
@@ -80,11 +80,13 @@ class Batch:
         other one that is known already is to be done again.
 
         Raises:
-            UsageError: The settings cannot be.
+            UsageError: The settings cannot be, or an input is an address: streams have no end.
         """
         settings.check()
+        for text in texts:
+            if "://" in text:  # none is kept: it may hold a password
+                raise UsageError(f"{text} has no end; run: main.py live {text}")
         inputs = list(dict.fromkeys(each for text in texts for each in expanded(text)))
-        digest = settings.digest()
         with self._lock:
             known = {entry.place: entry for entry in self._entries.values()}
             new = [text for text in inputs if place(text) not in known]
@@ -93,28 +95,27 @@ class Batch:
             )
             added = []
             for text in inputs:
-                old = known.get(place(text))
+                old, fitting = known.get(place(text)), settings.fitting(text)
                 if old is None:
                     key = max(self._entries, default=0) + 1
-                    entry = Entry(key, text, place(text), names[text], settings)
+                    entry = Entry(key, text, place(text), names[text], fitting)
                 else:
-                    entry = self._asked_again(old, text, settings, digest)
+                    entry = self._asked_again(old, text, fitting)
                 self._entries[entry.key] = entry
                 known[entry.place] = entry
                 added.append(entry)
             return added
 
-    def _asked_again(self, old: Entry, text: str, settings: Settings, digest: str) -> Entry:
+    def _asked_again(self, old: Entry, text: str, settings: Settings) -> Entry:
         if old.state is State.WORKING:
             return old
-        asked = replace(old, text=text, settings=settings)
-        unchanged = (old.seen, old.made_with) == (fingerprint(old.place), digest)
+        asked = replace(_fresh(old), text=text, settings=settings)
+        unchanged = (old.seen, old.made_with) == (fingerprint(old.place), settings.digest())
         there = all(path.exists() for path in asked.paths(self.out))
-        if old.state is State.DONE and unchanged and there and not settings.overwrite:
-            return replace(asked, was_done=True)
+        if old.made_with and unchanged and there and not settings.overwrite:
+            return replace(asked, state=State.DONE, notes=old.notes, was_done=True)
         # Results of a finished run are the user's; unfinished ones may be written over.
-        begun = old.begun and old.state is not State.DONE
-        return replace(_fresh(asked), begun=begun)
+        return replace(asked, begun=old.begun and not old.made_with)
 
     def work_only_on(self, keys: Iterable[int]) -> None:
         """Leave what else waits, from an earlier run, to a later one."""
@@ -161,7 +162,7 @@ class Batch:
         """Remove the manifest if all inputs failed: there is nothing to go on with."""
         with self._saving:
             entries = self.entries
-            if all(entry.state is State.FAILED for entry in entries):
+            if all(each.state is State.FAILED and not each.made_with for each in entries):
                 remove_manifest(self.out)
                 self._saved = ()
 
@@ -192,7 +193,10 @@ class Batch:
                 check_free(paths, inputs, entry.settings.overwrite or entry.begun)
             except PoseAppError as error:
                 return self.failed(entry.key, str(error), error.exit_code)
-            self._change(entry.key, (State.WAITING,), state=State.WORKING, begun=True)
+            self._change(
+                entry.key, (State.WAITING,), state=State.WORKING, begun=True, figures={}, seen="",
+                made_with="",
+            )  # fmt: skip
             return self._entries[entry.key]
 
     def progressed(self, key: int, progress: Progress) -> None:
@@ -238,8 +242,8 @@ class Batch:
 
 
 def _fresh(entry: Entry) -> Entry:
-    """The same input, waiting, with nothing known about it."""
+    """The same input, waiting; what is known of results that are there stays known."""
     return replace(
-        entry, state=State.WAITING, error="", exit_code=0, figures={}, seen="", made_with="",
-        was_done=False, notes=(), progress=Progress(),
+        entry, state=State.WAITING, error="", exit_code=0, was_done=False, notes=(),
+        progress=Progress(),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -13,7 +14,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-from app.batch.inputs import fingerprint
+from app.batch.inputs import are_pictures, fingerprint
 from app.people import PeopleConfig
 from app.sinks.sink import SINKS, known_suffixes
 from app.steps.draw import DrawStyle
@@ -41,25 +42,35 @@ class Settings:
     Attributes:
         people: How people are found.
         formats: Which results to write, by suffix without its dot.
-        image_rate_hz: Pictures of a folder or pattern per second of video.
+        image_rate_hz: Pictures of a folder or pattern are a film of so many a second; 0 takes
+            each for a photograph of its own.
         overwrite: Replace results that are there already.
         style: What is drawn, and how.
     """
 
     people: PeopleConfig = field(default_factory=PeopleConfig)
     formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
-    image_rate_hz: float = 25.0
+    image_rate_hz: float = 0.0
     overwrite: bool = False
     style: DrawStyle = field(default_factory=DrawStyle)
 
     def check(self) -> None:
         """UsageError where something is asked that cannot be."""
-        if self.image_rate_hz <= 0:
-            raise UsageError(f"expected --image-rate above 0, got {self.image_rate_hz}")
+        if not 0 <= self.image_rate_hz < math.inf:
+            raise UsageError(f"expected --image-rate of 0 or more, got {self.image_rate_hz}")
+        if len(set(self.formats)) < len(self.formats):
+            raise UsageError(f"expected --formats without repeats, got {' '.join(self.formats)}")
         unknown = [form for form in self.formats if f".{form}" not in known_suffixes()]
         if unknown or not self.formats:
             known = " ".join(suffix[1:] for suffix in known_suffixes())
             raise UsageError(f"expected --formats of {known}, got {' '.join(unknown) or 'none'}")
+
+    def fitting(self, text: str) -> Settings:
+        """The same for one input: photographs are no film, and become pictures."""
+        if self.image_rate_hz or not are_pictures(text):
+            return self
+        forms = ("pictures" if form == "mp4" else form for form in self.formats)
+        return dataclasses.replace(self, formats=tuple(dict.fromkeys(forms)))
 
     def digest(self) -> str:
         """A name for everything that decides what the results say, the networks' files included."""
@@ -152,9 +163,10 @@ class Entry:
         begun: Work on it began once: unfinished results of its name are its own.
         error: Why it failed, on one line.
         exit_code: Of that error.
-        figures: What was seen, once done.
-        seen: Fingerprint of the input when it was done.
-        made_with: Digest of the settings when it was done.
+        figures: What was seen then.
+        seen: Fingerprint of the input when the results that are there were made; empty if there
+            are none.
+        made_with: Digest of the settings they were made with.
         was_done: It was done by an earlier run, and nothing has changed.
         progress: While it is worked on.
         notes: Warnings that came up.

@@ -8,8 +8,9 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from app.sinks.part_file import part_path
 from app.sources.images import IMAGE_SUFFIXES, natural_key
-from pose.errors import OutputError
+from pose.errors import OutputError, UsageError
 
 # What is taken from a folder; a file that is named outright is tried whatever its name.
 VIDEO_SUFFIXES = frozenset(
@@ -36,6 +37,13 @@ def expanded(text: str) -> list[str]:
     return [*found, text] if pictures or not found else found
 
 
+def are_pictures(text: str) -> bool:
+    """Whether an input, as `expanded` gives it, is pictures and no video file."""
+    path = Path(text)
+    pattern = glob.has_magic(text) and not path.exists()
+    return pattern or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+
+
 def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str]:
     """One name per input for its results, each different: `walk`, and `walk-avi` for `walk.avi`.
 
@@ -50,6 +58,8 @@ def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str
             path = path.parent
         folder = path.is_dir()
         stem = (path.resolve().name if folder else path.stem) or "pictures"
+        if stem.endswith(".part"):  # results of that name would be taken for unfinished ones
+            stem = stem.removesuffix(".part") + "-part"
         tries = [stem, f"{stem}-{path.suffix[1:]}" if path.suffix and not folder else f"{stem}-2"]
         tries += [f"{stem}-{number}" for number in range(3, len(inputs) + len(taken) + 3)]
         names.append(next(name for name in tries if name not in names and name not in taken))
@@ -65,19 +75,31 @@ def check_free(paths: Iterable[Path], inputs: Iterable[str], overwrite: bool) ->
         overwrite: Whether older results may be replaced.
 
     Raises:
-        OutputError: A result is there already, or is one of the inputs.
+        OutputError: A result is there already, or it, or what it grows as, is one of the inputs.
+        UsageError: Two results are one file.
     """
     precious = {Path(text).resolve() for text in inputs}
+    made: set[Path] = set()
     for path in paths:
-        if path.resolve() in precious:
-            raise OutputError(f"{path} is an input and will not be replaced; give another --out")
+        for each in (path, part_path(path)):
+            if each.resolve() in precious:
+                raise OutputError(
+                    f"{each} is an input and will not be replaced; give another --out"
+                )
+        if path.resolve() in made:
+            raise UsageError(f"expected each output once, got {path} twice")
+        made.add(path.resolve())
         if path.exists() and not overwrite:
             raise OutputError(f"{path} is there already; give another --out, or --overwrite")
 
 
 def place(text: str) -> str:
     """The same input, whatever folder the program runs in; addresses stay as they are."""
-    return text if "://" in text else os.path.abspath(text)
+    if "://" in text:
+        return text
+    if glob.has_magic(text) and not os.path.exists(text):
+        return os.path.join(glob.escape(os.getcwd()), text)  # a [ in the folder's name is a name
+    return os.path.abspath(text)
 
 
 def fingerprint(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.batch.entry import Entry, Settings, State
-from app.sinks.part_file import publish, start
+from app.sinks.part_file import write_whole
 from pose.errors import InputError, OutputError
 
 NAME = ".batch.manifest"  # no input's results can be called so: they have other suffixes
@@ -22,10 +22,7 @@ _VERSION = 1
 def write_manifest(out: Path, entries: Sequence[Entry]) -> None:
     """Replace the manifest of a folder; OutputError where it cannot be written."""
     stored = {"version": _VERSION, "entries": [_stored(entry) for entry in entries]}
-    path = out / NAME
-    file = start(path)
-    file.write((json.dumps(stored, indent=1) + "\n").encode())
-    publish(path, file)
+    write_whole(out / NAME, (json.dumps(stored, indent=1) + "\n").encode())
 
 
 def remove_manifest(out: Path) -> None:

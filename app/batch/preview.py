@@ -44,7 +44,7 @@ def preview(text: str, fit_wh: tuple[int, int]) -> Preview:
     Raises:
         PoseAppError: It cannot be used.
     """
-    source = open_recorded(text, image_rate_hz=25.0)
+    source = open_recorded(text)
     image = None
     if isinstance(source, VideoFile):
         image = _from_within(Path(text))

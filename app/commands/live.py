@@ -30,7 +30,7 @@ from app.pipeline.pipeline import Pipeline
 from app.pipeline.progress import ProgressDisplay
 from app.sinks.room import RoomKeeper
 from app.sinks.sender import check_senders, open_sender, takes_stdout, wants_drawings
-from app.sinks.sink import open_sink
+from app.sinks.sink import any_shown, open_sink
 from app.sources.source import SourceOptions, open_source
 from app.steps.draw import DrawStyle, style_of
 from pose.errors import OutputError, UsageError
@@ -45,7 +45,7 @@ class Config(PeopleConfig, DrawStyle):
     Attributes:
         source: Camera number, rtsp:// address, or a file with --realtime.
         realtime: Play a file at its own speed, as if it were a camera.
-        out: Files to record to: .mp4, .jsonl, .csv, .json.
+        out: Files to record to: .mp4 .jsonl .csv .json .txt, and folders: .openpose .bvh .pictures.
         overwrite: Replace recordings that are there already.
         send: Other programs to send to while it happens: stdout, tcp://, ws://, udp://, osc://,
             camera; see docs/streams.md.
@@ -93,7 +93,7 @@ def run(config: Config) -> None:
         source,
         config,
         [*senders, *sinks],
-        drawn=any(path.suffix == ".mp4" for path in config.out) or wants_drawings(config.send),
+        drawn=any_shown(config.out) or wants_drawings(config.send),
         max_frames=config.max_frames or None,
         style=style_of(config),
     )

@@ -43,9 +43,11 @@ class Config(PeopleConfig, DrawStyle):
     Attributes:
         inputs: Video files, pictures, folders of them, or patterns in quotes.
         out: Folder for the results, one set of files per input.
-        formats: Which results to write.
+        formats: Which results to write: mp4 jsonl csv json txt openpose bvh pictures. Photographs
+            become pictures in place of an mp4.
         overwrite: Replace results that are there already.
-        image_rate: Pictures of a folder or pattern per second of video.
+        image_rate: Pictures of a folder or pattern are frames of a film, so many a second; 0 takes
+            each for a photograph of its own, where nobody is known from the one before.
         jobs: Inputs worked on at a time; more than 1 helps where there are many cores.
         json: Print one JSON object instead of lines.
     """
@@ -54,7 +56,7 @@ class Config(PeopleConfig, DrawStyle):
     out: Path = Path("out")
     formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
     overwrite: bool = False
-    image_rate: float = 25.0
+    image_rate: float = 0.0
     jobs: int = 1
     json: bool = False
 

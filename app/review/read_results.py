@@ -16,7 +16,7 @@ import numpy as np
 
 from app.review.link import linked
 from app.review.tracked import DoubleArray, Seen, Tracked, gathered
-from app.sinks.csv_table import columns
+from app.sinks.csv_table import FILE_COLUMN, columns
 from pose.errors import InputError, ModelFileError
 from pose.skeleton import SKELETONS, Skeleton, skeleton_named
 
@@ -92,6 +92,8 @@ def _lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
 
 def _read_csv(text: str, path: Path, fps: float) -> Tracked:
     header, *rows = list(csv.reader(text.splitlines()))
+    if header[-1] != FILE_COLUMN:  # written before there was one
+        header, rows = [*header, FILE_COLUMN], [[*row, ""] for row in rows]
     skeleton = next((each for each in SKELETONS.values() if columns(each) == header), None)
     if skeleton is None:
         raise ValueError(f"the header {','.join(header)[:60]!r}…")
@@ -101,8 +103,8 @@ def _read_csv(text: str, path: Path, fps: float) -> Tracked:
     if any(len(row) != len(header) for row in rows):
         raise ValueError("a row with too few or too many cells")
     values = np.array(
-        [[float(cell) if cell else np.nan for cell in row] for row in rows], np.float64
-    ).reshape(-1, len(header))
+        [[float(cell) if cell else np.nan for cell in row[:-1]] for row in rows], np.float64
+    ).reshape(-1, len(header) - 1)
     indices, first, places = np.unique(values[:, 0], return_index=True, return_inverse=True)
     seen = [
         Seen(int(place), int(row[2]), row[8:].reshape(-1, 3), row[3:7], float(row[7]))

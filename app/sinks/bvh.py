@@ -68,10 +68,8 @@ class BvhWriter:
         self._height = self._height or scene.frame.size_wh[1]
         keypoints = scene.tracks.poses.keypoints
         for n, person in enumerate(scene.tracks.ids.tolist()):
-            row = [now_s, *keypoints[n].ravel().tolist()]
-            self._folder.append(
-                f"id{person}.csv", (",".join(f"{each:.6g}" for each in row) + "\n").encode()
-            )
+            row = [f"{now_s:.6f}", *(f"{each:.6g}" for each in keypoints[n].ravel().tolist())]
+            self._folder.append(f"id{person}.csv", (",".join(row) + "\n").encode())
             self._ids.add(person)
 
     def _finish(self, person: int) -> None:

@@ -43,6 +43,8 @@ class CocoResultsWriter(OneOutput):
     def __call__(self, scene: Scene) -> None:
         """Add the scene's people; OutputError if the disc refuses them."""
         entries = coco_results(scene.frame.index, scene.tracks.poses)
+        if scene.frame.file:
+            entries = [{**entry, "file_name": scene.frame.file} for entry in entries]
         if entries:
             text = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in entries)
             self._file.append((self._separator + text).encode())

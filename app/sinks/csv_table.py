@@ -15,6 +15,7 @@ from app.sinks.part_file import RecordFile
 from pose.skeleton import Skeleton
 from pose.types import FloatArray, Scene
 
+FILE_COLUMN = "file"  # the last one: of a photograph; empty for frames of a film
 _LEADING_COLUMNS = ("index", "time_s", "id", "x1", "y1", "x2", "y2", "score")
 
 
@@ -37,19 +38,21 @@ class CsvWriter(OneOutput):
         points = np.concatenate([poses.keypoints, poses.scores[..., None]], axis=2)  # (N, K, 3)
         boxes = np.concatenate([poses.boxes.xyxy, poses.boxes.scores[:, None]], axis=1)  # (N, 5)
         when = [str(scene.frame.index), f"{scene.frame.time_s:.6f}"]
+        file = scene.frame.file
         self._file.append(
             _rows(
-                [*when, str(person), *_cells(boxes[n]), *_cells(points[n].reshape(-1))]
+                [*when, str(person), *_cells(boxes[n]), *_cells(points[n].reshape(-1)), file]
                 for n, person in enumerate(scene.tracks.ids.tolist())
             )
         )
 
 
 def columns(skeleton: Skeleton) -> list[str]:
-    """The header: who, when and where, then x, y and score of each keypoint."""
+    """The header: who, when and where, then x, y and score of each keypoint, then the file."""
     return [
         *_LEADING_COLUMNS,
         *(f"{name}_{value}" for name in skeleton.keypoints for value in ("x", "y", "score")),
+        FILE_COLUMN,
     ]
 
 

@@ -50,8 +50,10 @@ def frame_record(scene: Scene, skeleton: Skeleton) -> dict[str, Any]:
     box_scores = _plain(poses.boxes.scores, _SCORE_DIGITS)
     points = _plain(poses.keypoints, _PIXEL_DIGITS)
     point_scores = _plain(poses.scores, _SCORE_DIGITS)
+    file = {"file": scene.frame.file} if scene.frame.file else {}
     return {
         "index": scene.frame.index,
+        **file,
         "time_s": round(scene.frame.time_s, _SECOND_DIGITS),
         "size": [width, height],
         "skeleton": skeleton.name,

@@ -41,6 +41,7 @@ _LIMITED_RANGE = 1
 _WRITE_BYTES = 1 << 22  # more than a fragment: one write each, so that a kill hardly cuts one
 _PIXELS_PER_THREAD = 2_000_000
 _CLOCK_RESTART_S = 0.2
+_LONGEST_GAP_S = 3600.0  # a camera lost overnight: an mp4 cannot hold a picture for five hours
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,11 @@ class Mp4Writer:
 
     def _tick(self, time_s: float) -> int:
         """The frame's time on the encoder's clock; it always goes forward."""
+        longest = round(_LONGEST_GAP_S * self._encoder.ticks_per_s)
         tick: int = round((time_s - self._zero_s) * self._encoder.ticks_per_s)
+        if tick - self._last_tick > longest and self._last_tick >= 0:
+            self._zero_s += (tick - self._last_tick - longest) / self._encoder.ticks_per_s
+            tick = self._last_tick + longest
         if tick <= self._last_tick:  # damaged files repeat a time or turn back their clock
             behind_s = (self._last_tick - tick) / self._encoder.ticks_per_s
             tick = self._last_tick + 1

@@ -88,6 +88,28 @@ def discard(path: Path, file: FileIO) -> None:
         part_path(path).unlink()
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file; what was there before stays until the new one is whole.
+
+    Raises:
+        OutputError: The place or the disc refuses it.
+    """
+    file = start(path)
+    try:
+        _write_all(file, content)
+    except OSError as error:
+        discard(path, file)
+        raise unwritable(path, error) from error
+    publish(path, file)
+
+
+def _write_all(file: FileIO, content: bytes) -> None:
+    """A nearly full disc takes a part, and says no to the rest."""
+    view = memoryview(content)
+    while view:
+        view = view[file.write(view) :]
+
+
 class RecordFile:
     """A result that grows by whole records and can be read after each of them.
 
@@ -149,7 +171,4 @@ class RecordFile:
     def _write(self, content: bytes) -> None:
         """Write over whatever follows the last whole record."""
         self._file.seek(self._end)
-        view = memoryview(content)
-        while view:
-            written = self._file.write(view)
-            view = view[written:]
+        _write_all(self._file, content)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -16,6 +16,7 @@ from app.sinks.json_lines import JsonLinesWriter
 from app.sinks.mot_challenge import MotChallengeWriter
 from app.sinks.mp4 import Mp4Writer
 from app.sinks.openpose_json import OpenPoseWriter
+from app.sinks.pictures import PicturesWriter
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
 from pose.types import Scene
@@ -53,7 +54,14 @@ MORE_SINKS: dict[str, Callable[[Path, Skeleton], Sink]] = {".txt": MotChallengeW
 FOLDER_SINKS: dict[str, Callable[[Path, Skeleton], Sink]] = {
     ".openpose": OpenPoseWriter,
     ".bvh": BvhWriter,
+    ".pictures": PicturesWriter,
 }
+_SHOWN = frozenset({".mp4", ".pictures"})
+
+
+def any_shown(paths: Iterable[Path]) -> bool:
+    """Whether one of these results shows pictures: then somebody must draw, and hide faces."""
+    return any(path.suffix.lower() in _SHOWN for path in paths)
 
 
 def known_suffixes() -> list[str]:

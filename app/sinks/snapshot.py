@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.sinks.part_file import publish, start
+from app.sinks.part_file import write_whole
 from pose.errors import OutputError, UsageError
 from pose.types import ByteArray, Scene
 
@@ -52,11 +52,4 @@ def write_png(path: Path, image: ByteArray) -> None:
     Raises:
         OutputError: The place or the disc cannot be written.
     """
-    encoded = np.asarray(cv2.imencode(".png", image)[1])
-    file = start(path)
-    try:
-        file.write(encoded.tobytes())
-    except OSError as error:
-        file.close()
-        raise OutputError(f"cannot write {path}: {error.strerror}; make room") from error
-    publish(path, file)
+    write_whole(path, np.asarray(cv2.imencode(".png", image)[1]).tobytes())

@@ -1,5 +1,7 @@
 """Pictures as frames: one file, a folder, or a pattern, in the order a person would count them.
 
+They are photographs, each of its own, unless somebody says that they are a film at some rate.
+
 Each picture keeps its own size. EXIF orientation is applied, so that people stand upright.
 """
 
@@ -30,12 +32,12 @@ class Images:
     Args:
         paths: At least one picture, in order.
         name: What to call them together.
-        rate_hz: Pictures per second; sets the frames' times. 25 is what FFmpeg takes for folders.
+        rate_hz: Of a film whose frames these are; 0 for photographs, which pass one a second.
 
     Attributes:
         name: As given.
         size_wh: Size of the first picture; the others may differ.
-        fps: As `rate_hz`.
+        fps: As `rate_hz`, 1 for photographs.
         frame_count: Number of pictures.
         is_live: False.
 
@@ -45,9 +47,10 @@ class Images:
 
     is_live = False
 
-    def __init__(self, paths: Sequence[Path], name: str, rate_hz: float = 25.0) -> None:
+    def __init__(self, paths: Sequence[Path], name: str, rate_hz: float = 0.0) -> None:
         self.name = name
-        self.fps: float | None = rate_hz
+        self.fps: float | None = rate_hz or 1.0
+        self._alone = not rate_hz
         self.frame_count: int | None = len(paths)
         self._paths = tuple(paths)
         height, width = read_image(self._paths[0]).shape[:2]
@@ -61,7 +64,8 @@ class Images:
 
     def __iter__(self) -> Iterator[Frame]:
         for index, path in enumerate(self._paths):
-            yield Frame(index, index / (self.fps or 1.0), read_image(path))
+            time_s = index / (self.fps or 1.0)
+            yield Frame(index, time_s, read_image(path), path.name, self._alone)
 
 
 def read_image(path: Path) -> ByteArray:

@@ -68,12 +68,12 @@ class SourceOptions:
     """What a user may ask of a source.
 
     Attributes:
-        image_rate_hz: Pictures per second of a folder or pattern.
+        image_rate_hz: Of a film whose frames a folder or pattern holds; 0 for photographs.
         camera_size_wh: Picture size to ask a camera for.
         camera_fps: Rate to ask a camera for.
     """
 
-    image_rate_hz: float = 25.0
+    image_rate_hz: float = 0.0
     camera_size_wh: tuple[int, int] | None = None
     camera_fps: float | None = None
 

@@ -100,7 +100,8 @@ class Tracker:
             People who are here and known, by id. Boxes that were fed back follow the keypoints.
         """
         before_s, now_s = self._time_s, self._advance(frame.time_s)
-        if self._is_cut(frame.image) or now_s - before_s > self._config.max_gap_s:
+        cut = self._is_cut(frame.image) or frame.alone
+        if cut or now_s - before_s > self._config.max_gap_s:
             self._people, self._fresh = [], True  # nobody can be told from anybody before
         found = real_people(
             poses, self._skeleton, self._config.min_pose_score, self._config.max_pose_oks

@@ -18,7 +18,7 @@ from app.people import PeopleConfig
 from app.pipeline.plain import run_plainly
 from app.pipeline.strip import Strip
 from app.sources.realtime import Realtime
-from app.sources.source import open_source
+from app.sources.source import SourceOptions, open_source
 from engines.engine import open_engine
 from pose.errors import ModelFileError, UsageError
 from pose.skeleton import COCO_17
@@ -84,7 +84,9 @@ def test_several_networks_find_people_together(tmp_path: Path, detect_every: int
 def test_everybody_keeps_an_id_through_all_frames(
     config: Callable[..., PeopleConfig], tmp_path: Path, people: int, detect_every: int
 ) -> None:
-    source = open_source(str(drawn.write_pictures(tmp_path / "walk", 7, people)))
+    source = open_source(
+        str(drawn.write_pictures(tmp_path / "walk", 7, people)), SourceOptions(image_rate_hz=25.0)
+    )
     sink = Collector()
 
     reading = assemble(source, config(detect_every=detect_every), [sink]).run()
@@ -337,3 +339,13 @@ def test_every_nth_frame_is_looked_at_and_the_rest_followed(every: int, strip_le
         else:
             expected += [("predict", index), ("followed", index)]
     assert notes.said == expected
+
+
+def test_every_photograph_is_looked_at() -> None:
+    notes = _Notes()
+    follow = Follower(notes.detect, notes.estimate, notes, 4)  # type: ignore[arg-type]
+    image = np.zeros((2, 2, 3), np.uint8)
+
+    follow(Strip(tuple(Frame(index, float(index), image, alone=True) for index in range(3))))
+
+    assert [index for what, index in notes.said if what == "detect"] == [0, 1, 2]

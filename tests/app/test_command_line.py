@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,3 +163,28 @@ def test_help_shows_what_it_does_and_every_flag(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert "    main.py try a.mp4" in said and "--config FILE" in said
     assert all(flag in said for flag in ("--threads", "--no-draw-lines", "--inner.depth"))
+
+
+@pytest.mark.parametrize(
+    ("toml", "wanted"),
+    [
+        ('draw_lines = "false"', "expected true or false for draw_lines, got 'false'"),
+        ("draw_lines = 0", "expected true or false for draw_lines, got 0"),
+        ("threads = true", "expected no truth value for threads, got True"),
+        ('inner = {wet = "no"}', "expected true or false for inner.wet, got 'no'"),
+    ],
+)
+def test_a_truth_value_is_true_or_false_and_nothing_else_is(
+    tmp_path: Path, toml: str, wanted: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(wanted)):
+        read(tmp_path, toml, "a.mp4")
+
+
+def test_a_list_in_the_file_leaves_the_words_of_the_line_alone(tmp_path: Path) -> None:
+    toml = 'formats = ["csv", "jsonl"]\nsize = [4, 3]'
+
+    assert read(tmp_path, toml, "a.mp4", "b.mp4").inputs == ("a.mp4", "b.mp4")
+    found = read(tmp_path, toml, "a.mp4", "--formats", "json")
+    assert (found.inputs, found.formats, found.size) == (("a.mp4",), ("json",), (4, 3))
+    assert read(tmp_path, toml, "--no-draw-lines", "a.mp4").inputs == ("a.mp4",)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from app.batch.entry import Entry, Progress, Settings, State
 from app.batch.inputs import fingerprint
 from app.batch.manifest import NAME, read_manifest, write_manifest
 from app.people import PeopleConfig
-from pose.errors import InputError, UsageError
+from pose.errors import InputError, OutputError, UsageError
 
 CSV = Settings(formats=("csv",))
 
@@ -181,7 +183,13 @@ def test_only_what_was_asked_for_is_handed_out(tmp_path: Path, clips: list[str])
 
 @pytest.mark.parametrize(
     "settings",
-    [replace(CSV, formats=()), replace(CSV, formats=("gif",)), Settings(image_rate_hz=0)],
+    [
+        replace(CSV, formats=()),
+        replace(CSV, formats=("gif",)),
+        Settings(image_rate_hz=-1),
+        Settings(image_rate_hz=float("nan")),
+        replace(CSV, formats=("csv", "csv")),
+    ],
 )
 def test_settings_that_cannot_be_are_refused(tmp_path: Path, settings: Settings) -> None:
     with pytest.raises(UsageError, match="expected --"):
@@ -240,3 +248,83 @@ def test_a_manifest_of_a_version_with_more_settings_is_read(
     path.write_text(path.read_text().replace('"people": {', '"people": {"later": 1,'))
 
     assert [entry.settings for entry in read_manifest(tmp_path)] == [CSV]
+
+
+def test_a_refusal_does_not_make_the_batch_forget_what_is_done(
+    tmp_path: Path, clips: list[str]
+) -> None:
+    first = Batch(tmp_path / "out")
+    first.add(clips[:1], CSV)
+    finish(first)
+    first.save()
+
+    other = Batch(tmp_path / "out")
+    other.add(clips[:1], replace(CSV, people=PeopleConfig(flip=True)))
+    refused = other.begin()
+    other.save()
+    other.leave_no_trace()
+
+    assert refused is not None and refused.state is State.FAILED and refused.exit_code == 74
+    (again,) = Batch(tmp_path / "out").add(clips[:1], CSV)
+    assert again.was_done and again.state is State.DONE
+    assert not again.error and again.figures == {"frames": 1}
+
+
+def test_once_the_work_begins_older_results_count_no_more(tmp_path: Path, clips: list[str]) -> None:
+    batch = Batch(tmp_path / "out")
+    batch.add(clips[:1], CSV)
+    finish(batch)
+    batch.add(clips[:1], replace(CSV, overwrite=True))
+    batch.begin()
+    batch.save()
+
+    (again,) = Batch(tmp_path / "out").add(clips[:1], CSV)
+
+    assert again.state is State.WAITING and again.begun and not again.was_done
+
+
+def test_an_address_is_refused_before_anything_of_it_is_kept(
+    tmp_path: Path, clips: list[str]
+) -> None:
+    batch = Batch(tmp_path / "out")
+
+    with pytest.raises(UsageError, match=r"main\.py live rtsp") as caught:
+        batch.add([clips[0], "rtsp://bob:secret@10.0.0.7/door"], CSV)
+
+    assert "secret" not in str(caught.value) and batch.entries == ()
+
+
+def test_photographs_become_pictures_and_no_film(tmp_path: Path, clips: list[str]) -> None:
+    asked = Settings(formats=("mp4", "csv"))
+    photograph = str(tmp_path / "a.jpg")
+
+    formats = [each.settings.formats for each in Batch(tmp_path).add([clips[0], photograph], asked)]
+    film = Batch(tmp_path).add([photograph], replace(asked, image_rate_hz=25.0))
+
+    assert formats == [("mp4", "csv"), ("pictures", "csv")]
+    assert film[0].settings.formats == ("mp4", "csv")
+
+
+def test_a_manifest_that_the_disc_takes_half_of_leaves_the_old_one(
+    tmp_path: Path, clips: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    batch = Batch(out)
+    batch.add(clips[:1], CSV)
+    batch.save()
+    before = (out / NAME).read_bytes()
+
+    class NearlyFull(FileIO):
+        """Takes a hundred bytes, then no more: what a write to a nearly full disc does."""
+
+        def write(self, content: Any) -> int:
+            if self.tell():
+                raise OSError(28, "No space left on device")
+            return super().write(memoryview(content)[:100])
+
+    monkeypatch.setattr("app.sinks.part_file.FileIO", NearlyFull)
+    batch.add(clips[1:], CSV)
+    with pytest.raises(OutputError, match="No space left"):
+        batch.save()
+
+    assert (out / NAME).read_bytes() == before

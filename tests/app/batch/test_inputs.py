@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.batch.inputs import check_free, expanded, fingerprint, place, result_names
-from pose.errors import OutputError
+from app.batch.inputs import are_pictures, check_free, expanded, fingerprint, place, result_names
+from pose.errors import OutputError, UsageError
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -57,6 +57,7 @@ def test_an_argument_stands_for(
         (["shots", "more/shots"], ["shots", "shots-2"]),
         (["shots/*.jpg"], ["shots"]),
         (["*.jpg"], ["album"]),
+        (["walk.part.mp4", "walk.mp4"], ["walk-part", "walk"]),
         (["with space.mp4", "%03d.mp4", "ü😀.mp4"], ["with space", "%03d", "ü😀"]),
     ],
 )
@@ -99,3 +100,36 @@ def test_a_place_does_not_depend_on_the_folder_and_an_address_stays(
 
     assert place("a/../b.mp4") == str(tmp_path / "b.mp4")
     assert place("rtsp://host/door") == "rtsp://host/door"
+
+
+def test_brackets_in_the_name_of_the_folder_are_no_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(touched(tmp_path, "trip [2024]/shots/1.jpg") / "trip [2024]")
+
+    assert fingerprint(place("shots/*.jpg")) == fingerprint("shots/*.jpg") != ""
+
+
+def test_what_a_result_grows_as_may_be_no_input_either(tmp_path: Path) -> None:
+    survivor = touched(tmp_path, "visit.part.mp4") / "visit.part.mp4"
+
+    with pytest.raises(OutputError, match=r"visit\.part\.mp4 is an input"):
+        check_free([tmp_path / "visit.mp4"], [str(survivor)], overwrite=True)
+
+
+def test_two_results_may_not_be_one_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"once, got .*a\.csv twice"):
+        check_free([tmp_path / "a.csv", tmp_path / "." / "a.csv"], [], overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "pictures"),
+    [("a.mp4", False), ("a.JPG", True), ("d", True), ("*.png", True),
+     ("odd[1].mp4", False), ("odd[2].png", True), ("missing", False)],
+)  # fmt: skip
+def test_pictures_are_known_by_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, pictures: bool
+) -> None:
+    monkeypatch.chdir(touched(tmp_path, "d/1.jpg", "odd[1].mp4", "odd[2].png"))
+
+    assert are_pictures(text) is pictures

@@ -13,6 +13,7 @@ from app.commands.live import until
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
 from app.sinks.room import LEAST_BYTES, RoomKeeper
+from app.sources.video_file import VideoFile
 from tests.app import drawn
 
 
@@ -104,7 +105,7 @@ def test_ctrl_c_ends_with_130_and_a_complete_recording(
     assert code == 130
     assert out.is_file()
     said = capsys.readouterr()
-    assert "frames" in said.out and said.err == "interrupted\n"
+    assert " from capture to result" in said.out and said.err == "interrupted\n"
 
 
 @pytest.mark.parametrize(
@@ -131,3 +132,17 @@ def test_a_camera_that_is_not_there_is_unavailable(
 ) -> None:
     assert main.main(["live", "/dev/video93", *drawn.write_networks(tmp_path)]) == 69
     assert "/dev/video93" in capsys.readouterr().err
+
+
+def test_privacy_reaches_the_recording_however_its_name_is_written(tmp_path: Path) -> None:
+    """Skeletons on black: nothing of the picture's bright background is left."""
+    clip, networks = drawn.write_clip(tmp_path / "walk.mp4", 6), drawn.write_networks(tmp_path)
+    means = {}
+    for privacy in ("none", "black"):
+        out = tmp_path / f"{privacy}.MP4"
+        flags = ["--realtime", "--out", str(out), "--privacy", privacy]
+        assert main.main(["live", str(clip), *flags, *networks]) == 0
+        with VideoFile(out) as video:
+            means[privacy] = max(float(frame.image.mean()) for frame in video)
+
+    assert means["black"] < 0.4 * means["none"]

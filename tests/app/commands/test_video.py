@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import main
 from app.batch.manifest import NAME
+from app.sinks.sink import known_suffixes
 from app.sources.video_file import VideoFile
 from tests.app import drawn
+
+FILM = ["--image-rate", "25"]  # pictures that follow each other
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -57,7 +61,7 @@ def test_a_bad_input_is_reported_and_the_rest_goes_on(
     bad = tmp_path / "bad.mp4"
     bad.write_text("this is text")
     good = drawn.write_pictures(tmp_path / "walk", 2)
-    flags = ["--out", str(tmp_path / "out"), "--formats", "jsonl", "csv", "--json"]
+    flags = ["--out", str(tmp_path / "out"), "--formats", "jsonl", "csv", "--json", *FILM]
 
     code = main.main(
         ["video", "missing.mp4", str(bad), str(good), *flags, *drawn.write_networks(tmp_path)]
@@ -90,7 +94,7 @@ def test_run_again_it_does_only_what_is_missing(
 ) -> None:
     inputs = [str(drawn.write_pictures(tmp_path / name, 2)) for name in ("a", "b")]
     out = tmp_path / "out"
-    flags = ["--out", str(out), "--formats", "jsonl", *drawn.write_networks(tmp_path)]
+    flags = ["--out", str(out), "--formats", "jsonl", *FILM, *drawn.write_networks(tmp_path)]
     assert main.main(["video", *inputs, *flags]) == 0
     kept = (out / "a.jsonl").stat().st_mtime_ns
     (out / "b.jsonl").unlink()
@@ -125,7 +129,7 @@ def test_several_at_a_time_give_the_same_results(tmp_path: Path) -> None:
         ([], "expected a video"),
         (["x.mp4", "--jobs", "0"], "expected --jobs"),
         (["x.mp4", "--formats", "gif"], "expected --formats of mp4"),
-        (["x.mp4", "--image-rate", "0"], "expected --image-rate"),
+        (["x.mp4", "--image-rate", "-1"], "expected --image-rate"),
         (["x.mp4", "--detect-every", "0"], "expected --detect-every"),
     ],
 )
@@ -138,14 +142,39 @@ def test_what_cannot_be_meant_is_refused(
 
 
 def test_a_stream_has_no_end_and_is_refused(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     address = "rtsp://user:secret@localhost/door"
 
     code = main.main(["video", address, *drawn.write_networks(tmp_path)])
 
     assert code == 2
-    assert "main.py live" in caplog.text and "secret" not in caplog.text
+    said = capsys.readouterr().err
+    assert "main.py live" in said and "secret" not in said and said.count("\n") == 1
+
+
+def test_photographs_come_out_one_by_one_under_their_own_names(tmp_path: Path) -> None:
+    folder, out = drawn.write_pictures(tmp_path / "walk", 3, people=2), tmp_path / "out"
+
+    code = main.main(["video", str(folder), "--out", str(out), *drawn.write_networks(tmp_path)])
+
+    assert code == 0
+    names = [NAME, "walk.csv", "walk.json", "walk.jsonl", "walk.pictures"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    drawn_names = sorted(path.stem for path in (out / "walk.pictures").iterdir())
+    assert drawn_names == sorted(path.stem for path in folder.iterdir())
+    records = [json.loads(line) for line in (out / "walk.jsonl").read_text().splitlines()]
+    assert [record["file"] for record in records] == sorted(p.name for p in folder.iterdir())
+    ids = [person["id"] for record in records for person in record["people"]]
+    assert len(set(ids)) == len(ids) > 3  # nobody is the same person on two photographs
+
+
+def test_the_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["video", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert [
+        suffix for suffix in known_suffixes() if suffix.removeprefix(".") not in said.split()
+    ] == []
 
 
 def test_privacy_reaches_the_video_that_is_written(tmp_path: Path) -> None:
@@ -154,7 +183,7 @@ def test_privacy_reaches_the_video_that_is_written(tmp_path: Path) -> None:
     means = {}
     for privacy in ("none", "black"):
         out = tmp_path / privacy
-        flags = ["--formats", "mp4", "--out", str(out), "--privacy", privacy]
+        flags = ["--formats", "mp4", "--out", str(out), "--privacy", privacy, *FILM]
         assert main.main(["video", str(folder), *flags, *networks]) == 0
         with VideoFile(next(out.glob("*.mp4"))) as video:
             means[privacy] = max(float(frame.image.mean()) for frame in video)

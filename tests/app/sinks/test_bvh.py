@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,20 @@ def test_each_person_has_a_file_that_says_when_they_came(tmp_path: Path) -> None
     names = sorted(path.name for path in (tmp_path / "walk.bvh").iterdir())
     assert names == ["id1_from_0.000s.bvh", "id2_from_0.500s.bvh"]
     assert read(tmp_path / "walk.bvh" / names[1]).frame_count == 1
+
+
+def test_a_day_later_people_move_as_finely_as_at_first(tmp_path: Path) -> None:
+    found = []
+    for start_s in (0.0, 86_400.0):
+        folder = tmp_path / f"{start_s}.bvh"
+        with BvhWriter(folder, COCO_17) as write:
+            for index in range(60):
+                moved = scene_of(index, index / 30, 1)
+                later = replace(moved.frame, time_s=start_s + index / 30)
+                write(replace(moved, frame=later))
+        (file,) = folder.iterdir()
+        found.append(
+            np.array([line.split() for line in file.read_text().splitlines()[-60:]], float)
+        )
+
+    np.testing.assert_allclose(found[1], found[0], atol=0.01)

@@ -256,3 +256,16 @@ with Mp4Writer(Path({str(path)!r})) as write:
 
     assert not path.exists()
     assert stop_after - 16 <= len(written(part_path(path))) <= stop_after
+
+
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder.name)
+def test_after_a_night_without_a_picture_the_film_goes_on(encoder: Encoder, tmp_path: Path) -> None:
+    path = tmp_path / "yard.mp4"
+    night_s = 9 * 3600.0
+
+    with Mp4Writer(path, [encoder]) as write:
+        for index, time_s in enumerate((0.0, 0.1, night_s, night_s + 0.1, night_s + 0.2)):
+            write(scene(index, time_s))
+
+    found = [time_s for time_s, _ in written(path)]
+    np.testing.assert_allclose(found, [0, 0.1, 3600.1, 3600.2, 3600.3], atol=1e-3)

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,24 @@ def test_csv_comes_back_with_one_row_per_person_and_frame(tmp_path: Path) -> Non
     assert float(second["left_knee_y"]) == pytest.approx(poses.keypoints[1, 13, 1], abs=1e-4)
     assert float(second["left_knee_score"]) == pytest.approx(poses.scores[1, 13], abs=1e-4)
     assert (second["right_ankle_x"], second["right_ankle_y"]) == ("", "")
-    assert len(rows[0]) == 8 + 3 * 17
+    assert len(rows[0]) == 8 + 3 * 17 + 1
+    assert {row["file"] for row in rows} == {""}
+
+
+def test_a_photograph_is_named_in_every_record(tmp_path: Path) -> None:
+    plain = scene(0, count=2)
+    shown = replace(plain, frame=replace(plain.frame, file='odd, "name".png'))
+
+    for writer in (CsvWriter, JsonLinesWriter, CocoResultsWriter):
+        with writer(tmp_path / writer.__name__, COCO_17) as write:
+            write(shown)
+
+    with (tmp_path / "CsvWriter").open(newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [shown.frame.file] * 2
+    assert json.loads((tmp_path / "JsonLinesWriter").read_text())["file"] == shown.frame.file
+    results = json.loads((tmp_path / "CocoResultsWriter").read_text())
+    assert [each["file_name"] for each in results] == [shown.frame.file] * 2
+    assert "file" not in frame_record(plain, COCO_17)
 
 
 def test_csv_without_people_is_a_header(tmp_path: Path) -> None:

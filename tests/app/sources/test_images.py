@@ -142,3 +142,15 @@ def test_any_file_name_will_do(tmp_path: Path) -> None:
     path = save(tmp_path / "Grüße %03d [1]\n.png", gray(7))
 
     assert read_image(path)[0, 0, 0] == 7
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, 12.5])
+def test_pictures_are_photographs_unless_they_have_a_rate(tmp_path: Path, rate_hz: float) -> None:
+    paths = [save(tmp_path / f"{number}.png", gray(number)) for number in (1, 2)]
+
+    with Images(paths, "shots", rate_hz) as images:
+        first, second = images
+
+    assert [first.file, second.file] == ["1.png", "2.png"]
+    assert first.alone is second.alone is (not rate_hz)
+    assert (second.time_s, images.fps) == ((0.08, 12.5) if rate_hz else (1.0, 1.0))

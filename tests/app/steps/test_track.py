@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -204,3 +206,10 @@ def test_somebody_in_sight_does_not_lose_the_id_to_somebody_hidden() -> None:
 
     walker_ids = [who_is_at(one, 100 + 100 * t) for one, t in zip(found, times(10, 2), strict=True)]
     assert len(set(walker_ids)) == 1
+
+
+def test_nobody_on_a_photograph_is_known_from_the_one_before() -> None:
+    poses, ours = crowd([person(100)]), tracker()
+    frames = [replace(frame(i, i / 25), alone=True) for i in range(3)]
+
+    assert [ours(each, poses).ids.tolist() for each in frames] == [[1], [2], [3]]
