@@ -172,9 +172,7 @@ def test_photographs_come_out_one_by_one_under_their_own_names(tmp_path: Path) -
 def test_the_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["video", "--help"]) == 0
     said = re.findall(r"\w+", capsys.readouterr().out)
-    assert [
-        suffix for suffix in known_suffixes() if suffix.removeprefix(".") not in said.split()
-    ] == []
+    assert [suffix for suffix in known_suffixes() if suffix.removeprefix(".") not in said] == []
 
 
 def test_privacy_reaches_the_video_that_is_written(tmp_path: Path) -> None:
