@@ -237,7 +237,7 @@ def _check_photographs(photographs: Sequence[Photograph], path: Path, folder: Pa
     if missing:
         raise InputError(
             f"{len(missing)} of the {len(photographs)} photographs of {path.name} are not in "
-            f"{folder}, first {missing[0].relative_to(folder)}; give their folder with --images"
+            f"{folder}, first {missing[0]}; give their folder with --images"
         )
 
 

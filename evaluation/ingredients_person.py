@@ -27,8 +27,9 @@ from training.augment import Camera
 from training.loop import LoopConfig, run_loop
 from training.person_dataset import Photograph
 from training.person_job import PersonJob, PersonTraining
-from training.person_recipe import fill
+from training.person_recipe import some_pictures
 from training.person_scene import Framing
+from training.start import start_from
 
 FIGURES = ("AP50", "AP", "AP50 in groups")
 GROUP = 4  # people in a photograph
@@ -85,7 +86,7 @@ def _train(config: Config, name: str) -> None:
     training = replace(PersonTraining(batch=config.batch or _BATCH), **row.training)
     job = PersonJob(config.data, training)
     if config.init:
-        fill(job.network, config.init)
+        start_from(job.network, config.init, some_pictures)
     loop = LoopConfig(
         steps=config.steps,
         rate=config.rate or _RATE,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from pose.errors import InputError, OutputError
 
@@ -48,3 +49,32 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise InputError(f"{path}: expected a checkpoint, got a {type(state).__name__}")
     return state
+
+
+def fill(network: nn.Module, weights: object, path: Path) -> None:
+    """Put all weights into a network.
+
+    Args:
+        network: Filled in place; as it was if they do not fit.
+        weights: Tensors by name, out of a file that may be anybody's.
+        path: The file, for the message.
+
+    Raises:
+        InputError: They are another network's.
+    """
+    kind, own = type(network).__name__, network.state_dict()
+    if not isinstance(weights, dict):
+        raise InputError(f"{path}: expected the weights of a {kind}, found none in it")
+    foreign = [str(name) for name in weights if name not in own]
+    unfit = [
+        name
+        for name, tensor in own.items()
+        if not isinstance(weights.get(name), Tensor) or weights[name].shape != tensor.shape
+    ]
+    if foreign or unfit:
+        raise InputError(
+            f"{path}: expected the weights of a {kind}, but {len(unfit)} of its {len(own)} tensors "
+            f"are not in it or of another shape, and {len(foreign)} in it are none of its; first "
+            f"{(unfit + foreign)[0]}"
+        )
+    network.load_state_dict(weights)

@@ -42,7 +42,7 @@ def best_mixture(
         out: Where the best mixture goes; one that is there stays.
         judge: Figures of a network on held-in data; the highest `score` is best.
         describe: What is saved beside the weights.
-        shares: Of `after`.
+        shares: Of `after`; of equally good ones the largest is taken.
 
     Returns:
         `out`.
@@ -50,16 +50,21 @@ def best_mixture(
     if out.exists():
         return out
     old, new = before.state_dict(), checkpoint.load(after)["network"]
-    best = -math.inf
-    for share in shares:
+    best: dict[str, Any] = {}
+    scores: list[float] = []
+    for share in sorted(shares):
         mixed = copy.deepcopy(before).eval()
         mixed.load_state_dict(_between(old, new, share))
         figures = {"share": share, **judge(mixed)}
         log.info("blend %s", " ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-        if figures["score"] > best:
-            best = figures["score"]
-            state = {"network": mixed.state_dict(), "figures": figures, "step": 0}
-            checkpoint.save(out, {**state, "describe": describe()})
+        score = figures["score"] if math.isfinite(figures["score"]) else -math.inf
+        if score >= max(scores, default=-math.inf):
+            best = {"network": mixed.state_dict(), "figures": figures, "step": 0}
+        scores.append(score)
+    if len(shares) > 1 and len(set(scores)) == 1:
+        log.warning("nothing held in tells the mixtures apart: more of the training is kept")
+    # Only now: what was stopped on the way is judged again, and not taken for the best.
+    checkpoint.save(out, {**best, "describe": describe()})
     return out
 
 

@@ -7,7 +7,6 @@ either belongs to a hand-labelled one (`hand_label`) or is somebody whom nobody 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from pose.errors import InputError
 from pose.skeleton import COCO_17
 from pose.types import FloatArray
+from training.labels_file import check_photographs, coco_expected, read_labels
 from training.masks import Mask, from_coco
 
 _K = len(COCO_17)
@@ -63,12 +63,31 @@ def read_people(
         min_side: People whose longer box side is shorter, in pixels, are left out.
 
     Raises:
-        InputError: A file is missing, is not JSON, or has other keypoints than COCO's.
+        InputError: A file is missing, is not JSON, or has other keypoints than COCO's, or
+            photographs are missing.
     """
+    with coco_expected(annotations):
+        people = _by_hand(annotations, images)
+    extra: list[Person] = []
+    if teacher:
+        with coco_expected(teacher):
+            extra = _taught(teacher, images, people)
+    chosen = [
+        person
+        for person in (*people.values(), *extra)
+        if float((person.xyxy[2:] - person.xyxy[:2]).max()) >= min_side
+    ]
+    check_photographs((person.image for person in chosen), images, annotations)
+    return chosen
+
+
+def _by_hand(annotations: Path, images: Path) -> dict[int, Person]:
+    """Everybody with a hand-labelled joint, by the label's id."""
     people: dict[int, Person] = {}
     for image, label in _labels(annotations):
         found = np.asarray(label.get("keypoints", ()), np.float32)
-        if label.get("iscrowd", 0) or not label.get("num_keypoints", 0):
+        labelled = label.get("num_keypoints", np.count_nonzero(found[2::3]))
+        if label.get("iscrowd", 0) or not labelled:
             continue
         triplets = _triplets(found, annotations)
         visibility = triplets[:, 2].astype(np.int64)
@@ -82,11 +101,16 @@ def read_people(
             guess=_no_guess(),
             mask=from_coco(label.get("segmentation"), f"{annotations}, label {label['id']}"),
         )
+    return people
+
+
+def _taught(teacher: Path, images: Path, people: dict[int, Person]) -> list[Person]:
+    """Give `people` the teacher's guesses of them; answers those whom nobody labelled."""
     extra: list[Person] = []
-    for image, label in _labels(teacher) if teacher else ():
+    for image, label in _labels(teacher):
         if label.get("box_only") or "keypoints" not in label:
             continue
-        guess = _triplets(np.asarray(label["keypoints"], np.float32), teacher or annotations)
+        guess = _triplets(np.asarray(label["keypoints"], np.float32), teacher)
         known = people.get(int(label.get("hand_label", -1)))
         person = known or Person(
             image=images / image["file_name"],
@@ -100,11 +124,7 @@ def read_people(
             people[int(label["hand_label"])] = _with_guess(known, guess)
         else:
             extra.append(person)
-    return [
-        person
-        for person in (*people.values(), *extra)
-        if float((person.xyxy[2:] - person.xyxy[:2]).max()) >= min_side
-    ]
+    return extra
 
 
 def is_held_in(person: Person, percent: int = 4) -> bool:
@@ -122,14 +142,9 @@ def count_by_source(people: Iterable[Person]) -> dict[str, int]:
 
 
 def _labels(path: Path) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    try:
-        content = json.loads(path.read_text())
-        images = {image["id"]: image for image in content["images"]}
-        return [(images[label["image_id"]], label) for label in content["annotations"]]
-    except FileNotFoundError as error:
-        raise InputError(f"expected a COCO annotation file, found none at {path}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: expected COCO images and annotations, got {error!r}") from error
+    content = read_labels(path)
+    images = {image["id"]: image for image in content["images"]}
+    return [(images[label["image_id"]], label) for label in content["annotations"]]
 
 
 def _triplets(values: FloatArray, path: Path) -> FloatArray:

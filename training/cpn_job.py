@@ -84,7 +84,7 @@ class CpnJob:
         order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
         world = distributed.processes()
         mine = order[distributed.rank() : len(order) // world * world : world].tolist()
-        return iter(self._loader(data, sampler=mine, drop_last=True))
+        return in_one_line(self._loader(data, sampler=mine, drop_last=True))
 
     def _loader(self, data: PoseDataset, **options: Any) -> DataLoader[Any]:
         return DataLoader(
@@ -130,7 +130,7 @@ class CpnJob:
         overlaps: list[np.ndarray] = []
         data = PoseDataset(self._held_in, self._card, training=False, options=self._options)
         answering: Any = network.eval()
-        for batch in self._loader(data) if self._held_in else ():
+        for batch in in_one_line(self._loader(data)) if self._held_in else ():
             output: CpnOutput = answering.all_heatmaps(batch["image"].to(self._device))
             refined = output.refined.float().cpu().numpy()
             found, _ = heatmap.decode_cpn(refined, self._card.heatmap_peak)
@@ -152,6 +152,14 @@ class CpnJob:
     def describe(self) -> dict[str, Any]:
         """The network and its card."""
         return {"network": describe(self.network), "card": self._card.to_json()}
+
+
+def in_one_line(loader: DataLoader[Any]) -> Iterator[Batch]:
+    """The loader's batches; a worker's InputError without the worker's traceback around it."""
+    try:
+        yield from loader
+    except InputError as error:
+        raise InputError(str(error).rpartition(f"{type(error).__name__}: ")[2]) from error
 
 
 def mask_iou(logits: np.ndarray, coverage: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from network.described import describe
 from pose import affine, heatmap
 from pose.card import ModelCard
 from pose.crops import to_batch
+from pose.errors import InputError
 from pose.skeleton import COCO_17
 from pose.types import ByteArray
 from training.augment import Camera, photographed
@@ -120,6 +121,9 @@ class DistillJob:
         shares = np.array([config.source_share.get(source, 1.0) for source in cache.sources])
         shares[cache.turned != 0] *= config.turned_share
         self._chance = shares[self._train]
+        self._batch = min(config.batch, len(self._train))
+        if not self._batch:
+            raise InputError(f"{cache.folder}: expected crops to learn from, found none")
 
     def parameter_groups(self, rate: float) -> list[dict[str, Any]]:
         """RefineNet and heads at `rate`, the backbone's trained parts slower, the rest frozen."""
@@ -149,8 +153,8 @@ class DistillJob:
         for again in range(1, int(np.ceil(self._chance.max(initial=1)))):
             more = self._train[rng.random(count) < self._chance - again]
             chosen = np.concatenate([chosen, more])
-        order = rng.permutation(chosen)
-        size = self._config.batch
+        size = self._batch
+        order = rng.permutation(chosen if len(chosen) >= size else self._train)
         for first in range(0, len(order) - size + 1, size):
             yield np.concatenate([[seed * 1_000_003 + first], order[first : first + size]])
 

@@ -55,6 +55,7 @@ def group(device: torch.device) -> Iterator[None]:
         logging.getLogger().setLevel(logging.WARNING)
     try:
         yield
+        dist.barrier()  # who leaves first takes the meeting point along
     finally:
         dist.destroy_process_group()
 
@@ -104,10 +105,11 @@ class Learner:
         return self._losses(batch)
 
     def gradients(self, batches: list[Any], amp: torch.autocast | None = None) -> Losses:
-        """Add the gradients of the mean over the batches; answers the last one's losses.
+        """Add the gradients of the mean over the batches; answers the mean of their losses.
 
         Only the last backward pass talks to the other processes.
         """
+        means: Losses = {}
         for index, batch in enumerate(batches):
             quiet = self._parallel is not None and index + 1 < len(batches)
             with self._parallel.no_sync() if quiet and self._parallel else nullcontext():
@@ -115,7 +117,10 @@ class Learner:
                     losses = self(batch)
                     loss = torch.stack(list(losses.values())).sum() / len(batches)
                 loss.backward()  # type: ignore[no-untyped-call]
-        return losses
+            for name, value in losses.items():
+                share = value.detach() / len(batches)
+                means[name] = means[name] + share if name in means else share
+        return means
 
 
 class _Whole(nn.Module):

@@ -99,7 +99,8 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
         Path of `final.pt`: `{"network": state_dict, "figures": {...}, "step": n}`.
 
     Raises:
-        InputError: The loss became NaN or infinite; the last good checkpoint is kept.
+        InputError: The loss or its gradients became NaN or infinite, and the last good checkpoint
+            is kept; there is no data; or another training lives in `run_dir`.
     """
     first = distributed.is_first()
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -112,7 +113,7 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
     optimiser = _optimiser(groups, config)
     trained = [p for group in groups for p in group["params"]]
     ema = deepcopy(job.network).eval()
-    step, epoch, best = _resume(run_dir, job.network, ema, optimiser)
+    step, epoch, best = _resume(run_dir, config, job.network, ema, optimiser)
     learner = distributed.Learner(job.network, job.losses)
     batches = job.batches(config.seed + epoch)
     writer = _writer(run_dir) if first else None
@@ -127,7 +128,9 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
                 if batch is None:
                     epoch += 1
                     batches = job.batches(config.seed + epoch)
-                    batch = next(batches)
+                    batch = next(batches, None)
+                if batch is None:
+                    raise InputError("expected data for a batch at least, got none to learn from")
                 taken.append(batch)
             amp = torch.autocast(device.type, torch.bfloat16, enabled=config.amp)
             losses = learner.gradients(taken, amp)
@@ -135,8 +138,11 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
             total = sum(said.values())
             if not math.isfinite(total):
                 raise InputError(f"the loss became {total} at step {step}; lower --rate and resume")
-            if config.clip_norm:
-                nn.utils.clip_grad_norm_(trained, config.clip_norm)
+            norm = float(nn.utils.clip_grad_norm_(trained, config.clip_norm or math.inf))
+            if not math.isfinite(norm):
+                raise InputError(
+                    f"the gradients became {norm} at step {step}; lower --rate and resume"
+                )
             optimiser.step()
             _follow(ema, job.network, config.ema_decay, step)
             step += 1
@@ -154,6 +160,7 @@ def run_loop(job: Job, config: LoopConfig, run_dir: Path, schedule: Schedule | N
                     "network": job.network.state_dict(),
                     "ema": ema.state_dict(),
                     "optimiser": optimiser.state_dict(),
+                    "optimiser_kind": config.optimiser,
                     "step": step,
                     "epoch": epoch,
                     "best": best,
@@ -183,17 +190,32 @@ def _optimiser(groups: list[dict[str, Any]], config: LoopConfig) -> torch.optim.
 
 
 def _resume(
-    run_dir: Path, network: nn.Module, ema: nn.Module, optimiser: torch.optim.Optimizer
+    run_dir: Path,
+    config: LoopConfig,
+    network: nn.Module,
+    ema: nn.Module,
+    optimiser: torch.optim.Optimizer,
 ) -> tuple[int, int, float]:
-    if not (run_dir / "last.pt").exists():
+    file = run_dir / "last.pt"
+    if not file.exists():
         return 0, 0, -math.inf
-    state = checkpoint.load(run_dir / "last.pt")
-    network.load_state_dict(state["network"])
-    ema.load_state_dict(state["ema"])
-    optimiser.load_state_dict(state["optimiser"])
-    log.info("going on from step %d of %s", state["step"], run_dir)
-    # A pass that was cut short is not finished: the next one starts with another order.
-    return int(state["step"]), int(state["epoch"]) + 1, float(state["best"])
+    state = checkpoint.load(file)
+    checkpoint.fill(network, state.get("network"), file)
+    checkpoint.fill(ema, state.get("ema"), file)
+    kind = state.get("optimiser_kind", config.optimiser)
+    try:
+        if kind != config.optimiser:
+            raise ValueError(f"its optimiser is {kind}, not {config.optimiser}")
+        optimiser.load_state_dict(state["optimiser"])
+        # A pass that was cut short is not finished: the next one starts with another order.
+        done = int(state["step"]), int(state["epoch"]) + 1, float(state["best"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{file}: expected this training to go on with, but {error}; "
+            "name another folder with --run-dir"
+        ) from error
+    log.info("going on from step %d of %s", done[0], run_dir)
+    return done
 
 
 @torch.no_grad()

@@ -6,7 +6,6 @@ labelled the photograph is `complete=False`, and nobody may take its background 
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from pose import boxes
-from pose.errors import InputError
 from pose.types import FloatArray
+from training.labels_file import check_photographs, coco_expected, read_labels
 
 _INSIDE_ANOTHER = 0.8  # part of a teacher's box inside a better one from which it is a body part
 _SAME_PERSON = 0.4  # IoU from which a hand label and a teacher's box are one person
@@ -64,11 +63,25 @@ def read_photographs(
         Photographs with at least one label or known to be without people, in file order.
 
     Raises:
-        InputError: A file is missing or is no COCO file.
+        InputError: A file is missing or is no COCO file, or photographs are missing.
     """
-    content = _read(annotations)
-    by_hand = _by_image(content["annotations"])
-    guessed = _by_image(_read(teacher)["annotations"]) if teacher else {}
+    content = read_labels(annotations)
+    with coco_expected(annotations):
+        by_hand = _by_image(content["annotations"])
+    with coco_expected(teacher or annotations):
+        guessed = _by_image(read_labels(teacher)["annotations"]) if teacher else {}
+    with coco_expected(annotations):
+        photographs = _photographs(content, images, by_hand, guessed)
+    check_photographs((each.file for each in photographs), images, annotations)
+    return photographs
+
+
+def _photographs(
+    content: Mapping[str, Any],
+    images: Path,
+    by_hand: Mapping[int, Sequence[Mapping[str, Any]]],
+    guessed: Mapping[int, Sequence[Mapping[str, Any]]],
+) -> list[Photograph]:
     photographs = []
     for image in content["images"]:
         hand = by_hand.get(image["id"], [])
@@ -147,18 +160,6 @@ def without_parts(xyxy: FloatArray, scores: FloatArray) -> np.ndarray:
     heights = xyxy[:, 3] - xyxy[:, 1]
     near = heights[:, None] > 0.3 * heights[None]
     return np.asarray(~(better & near & (inside > _INSIDE_ANOTHER)).any(1))
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise InputError(f"{path}: expected a COCO annotation file, {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path}: expected a COCO annotation file, got no JSON") from error
-    if not isinstance(content, dict) or not {"images", "annotations"} <= content.keys():
-        raise InputError(f"{path}: expected a COCO file with images and annotations")
-    return content
 
 
 def _by_image(labels: Sequence[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:

@@ -11,15 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from model_zoo.zoo import MODELS, model_path
-from network import checkpoint
-from network.shipped import load_shipped
 from training.blend import best_mixture
 from training.loop import LoopConfig, run_loop
 from training.person_job import PersonJob, PersonTraining
 from training.recipes import Config
+from training.start import check_start, start_from
 from training.train import device_of
 
 LOOP = LoopConfig(
@@ -36,13 +33,14 @@ SHARES = (0.35, 0.6, 0.85, 1.0)
 
 def train(config: Config) -> Path:
     """Fine-tune the person detector; returns the path of the weights to ship."""
+    check_start(config.init)
     training = PersonTraining()
     if config.batch:
         training = replace(training, batch=config.batch)
     loop = replace(LOOP, steps=config.steps or LOOP.steps, rate=config.rate or LOOP.rate)
     job = PersonJob(config.data, training, config.annotations, config.images)
     if config.init:
-        fill(job.network, config.init)
+        start_from(job.network, config.init, some_pictures)
     job.network.to(device_of(config))
     before = deepcopy(job.network)
     run_loop(job, loop, config.folder)
@@ -50,9 +48,6 @@ def train(config: Config) -> Path:
     return best_mixture(before, best, out, job.validate, job.describe, SHARES)
 
 
-def fill(network: nn.Module, init: Path) -> None:
-    """Fill a detector with the weights of a checkpoint, an ONNX file of ours or one of the zoo."""
-    if init.suffix == ".onnx" or str(init) in MODELS:
-        load_shipped(network, model_path(str(init)), torch.zeros(1, 3, 64, 64))
-    else:
-        network.load_state_dict(checkpoint.load(init)["network"])
+def some_pictures() -> torch.Tensor:
+    """(1, 3, 64, 64): a detector has no norms to fit, any picture will do."""
+    return torch.zeros(1, 3, 64, 64)

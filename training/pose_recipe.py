@@ -24,11 +24,9 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from model_zoo.zoo import MODELS, model_path
 from network import checkpoint
 from network.backbones.lite_hrnet import load_tinypose
 from network.cpn import LiteCpn, LiteCpnConfig
-from network.shipped import load_shipped
 from pose.crops import to_batch
 from pose.errors import InputError
 from pose.types import ByteArray
@@ -44,6 +42,7 @@ from training.own_answers import own_answers
 from training.pose_card import CARD, LITE_CARD, LITE_SIZE_WH
 from training.pose_phases import FROM_SHIPPED, PHASES, Phase
 from training.recipes import Config
+from training.start import check_start, start_from
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +74,21 @@ LITE = LoopConfig(
 
 def train_lite(config: Config) -> Path:
     """The small size: the base model's backbone on smaller crops, a small RefineNet anew."""
+    base_weights = Path("runs/pose-base") / "phase3_late" / "blend.pt"
+    check_start(config.init)
+    if not config.init and not base_weights.is_file():
+        raise InputError(
+            f"pose-lite starts from pose-base, expected {base_weights}; "
+            "train that first, or start from what ships with --init pose-lite"
+        )
     cache = kept_crops(config, Path("runs/pose-base/cache"))
     network = LiteCpn(LITE_CPN)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if config.init:
-        fill(network, config.init, cache)
+        start_from(network, config.init, lambda: some_pictures(cache))
     else:
         base = LiteCpn()
-        fill(base, Path("runs/pose-base") / "phase3_late" / "blend.pt", cache)
+        start_from(base, base_weights, lambda: some_pictures(cache))
         network.backbone.load_state_dict(base.backbone.state_dict())
         network.heads.load_state_dict(base.heads.state_dict())
     target = DistillConfig(
@@ -105,6 +111,7 @@ def train_lite(config: Config) -> Path:
 
 def train(config: Config) -> Path:
     """Run all phases; returns the weights of the last one."""
+    check_start(config.init)
     first_teacher = config.data / "teachers" / "tinypose_256x192_A.onnx"
     cache = kept_crops(config, config.folder / "cache")
     people = cut_out_people(config)
@@ -118,7 +125,7 @@ def train(config: Config) -> Path:
         if config.init and number <= FROM_SHIPPED:
             continue
         if weights is not None:
-            network.load_state_dict(checkpoint.load(weights)["network"])
+            checkpoint.fill(network, checkpoint.load(weights).get("network"), weights)
         weights = run_phase(phase, network, cache, people, config, number)
     assert weights is not None
     return weights
@@ -164,18 +171,14 @@ def started(init: Path, cache: distill.Cache) -> LiteCpn:
     """A base network with the weights of a checkpoint or of an ONNX file of ours."""
     network = LiteCpn()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    fill(network, init, cache)
+    start_from(network, init, lambda: some_pictures(cache))
     return network
 
 
-def fill(network: LiteCpn, init: Path, cache: distill.Cache) -> None:
-    """Fill a network with the weights of a checkpoint, an ONNX file of ours or one of the zoo."""
-    if init.suffix == ".onnx" or str(init) in MODELS:
-        looks = np.flatnonzero(cache.done)[:64]
-        pictures = torch.from_numpy(to_batch(cache.crops[looks], CARD))
-        load_shipped(network, model_path(str(init)), pictures)
-    else:
-        network.load_state_dict(checkpoint.load(init)["network"])
+def some_pictures(cache: distill.Cache) -> torch.Tensor:
+    """(64, 3, H, W) of the cache, from which BatchNorm takes its statistics."""
+    looks = np.flatnonzero(cache.done)[:64]
+    return torch.from_numpy(to_batch(cache.crops[looks], CARD))
 
 
 def cut_out_people(config: Config) -> list[ByteArray]:
@@ -192,7 +195,7 @@ def kept_crops(config: Config, folder: Path) -> distill.Cache:
     people = read_people(
         config.annotations or labels / "person_keypoints_train.json",
         config.images or people_dir,
-        labels / "teacher_train.json",
+        None if config.annotations else labels / "teacher_train.json",
         min_side=40,
     )
     people = [p for p in people if p.by_hand or p.guess[:, 2].mean() >= 0.3]

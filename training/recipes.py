@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,10 @@ class Config:
     """Choices of the cpn, fpn and hourglass recipes."""
 
     def __post_init__(self) -> None:
+        for name in ("steps", "batch", "rate", "workers", "threads"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise UsageError(f"expected --{name} of 0 or more, got {value:g}")
         if self.cpn != CpnOptions() and RECIPES.get(self.recipe) != _CPN:
             raise UsageError(f"the flags --cpn.… are not for the recipe {self.recipe}; leave them")
 

@@ -8,6 +8,7 @@ Example:
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import torch
@@ -27,6 +28,7 @@ def run(config: Config) -> None:
         raise UsageError(
             f"the recipe {config.recipe} runs in one process; start it without torchrun"
         )
+    device_of(config)
     config.folder.mkdir(parents=True, exist_ok=True)
     if alone or distributed.local_rank() == 0:
         _log_to(config)
@@ -38,12 +40,23 @@ def run(config: Config) -> None:
 
 
 def device_of(config: Config) -> torch.device:
-    """The device to train on; UnavailableError if one was named that is not here."""
+    """The device to train on.
+
+    Raises:
+        UsageError: No such word.
+        UnavailableError: It is not here.
+    """
     name = config.device
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UnavailableError("--device cuda: torch sees no GPU here; use --device cpu or auto")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UsageError(f"expected --device of cpu, cuda, cuda:1 or auto, got {name!r}")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        here = torch.cuda.device_count()
+        raise UnavailableError(
+            f"--device {name}: torch sees {here or 'no'} GPUs here; use --device cpu or auto"
+        )
     if name == "cuda" and distributed.started_by_torchrun():
         torch.cuda.set_device(distributed.local_rank())
         name = f"cuda:{distributed.local_rank()}"

@@ -90,6 +90,7 @@ def test_a_limit_spreads_over_the_file(limit: int, ids: list[int]) -> None:
         (lambda all_: all_["categories"][0].update(keypoints=["a"] * 5), "its 5 keypoints (a, a"),
         (lambda all_: all_["images"][0].pop("width"), "not in COCO's format (KeyError: 'width')"),
         (lambda all_: all_["images"][0].update(file_name="x/y.png"), "1 of the 1 photographs"),
+        (lambda all_: all_["images"][0].update(file_name="/x/y.png"), "first /x/y.png; give"),
         (
             lambda all_: all_["annotations"][0].pop("bbox"),
             "not in COCO's format (KeyError: 'bbox')",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -87,3 +88,42 @@ def test_the_mean_of_trainings_is_that_of_their_weights(tmp_path: Path) -> None:
     assert out["network"]["weight"].tolist() == [2.5, 2.5]
     assert int(out["network"]["seen"]) == 6, "a counter is the last one's"
     assert out["describe"] == {"run": 1}
+
+
+def test_of_equally_good_mixtures_the_most_trained_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody held in: no share is better than another."""
+    before = nn.Linear(1, 1, bias=False)
+    checkpoint.save(tmp_path / "after.pt", {"network": {"weight": torch.full((1, 1), 10.0)}})
+
+    def equal(_: nn.Module) -> dict[str, float]:
+        return {"score": 0.0}
+
+    def unknown(_: nn.Module) -> dict[str, float]:
+        return {"score": math.nan}
+
+    for judge in (equal, unknown):
+        out = tmp_path / judge.__name__
+        blend.best_mixture(before, tmp_path / "after.pt", out, judge, dict)
+        assert checkpoint.load(out)["network"]["weight"].item() == 10.0
+    assert caplog.text.count("nothing held in tells the mixtures apart") == 2
+
+
+def test_a_mixing_that_was_stopped_leaves_nothing_that_could_be_taken_for_its_end(
+    tmp_path: Path,
+) -> None:
+    before = nn.Linear(1, 1, bias=False)
+    checkpoint.save(tmp_path / "after.pt", {"network": {"weight": torch.full((1, 1), 10.0)}})
+    asked: list[nn.Module] = []
+
+    def judge(network: nn.Module) -> dict[str, float]:
+        asked.append(network)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return {"score": 1.0}
+
+    with pytest.raises(KeyboardInterrupt):
+        blend.best_mixture(before, tmp_path / "after.pt", tmp_path / "blend.pt", judge, dict)
+
+    assert not (tmp_path / "blend.pt").exists()

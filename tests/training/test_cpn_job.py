@@ -272,3 +272,19 @@ def test_an_exported_graph_knows_nothing_of_the_mask(tmp_path: Path) -> None:
     assert weights[0] == weights[1]
     assert cost(plain, (96, 128)) == cost(again, (96, 128))
     assert sum(p.numel() for p in again.parameters()) > sum(p.numel() for p in plain.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_photograph_that_went_bad_is_one_line_also_out_of_a_worker(
+    people: list[Person], tmp_path: Path, workers: int
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    spoiled = [replace(person, image=bad) for person in people]
+    job = CpnJob(nn.Conv2d(3, 3, 1), spoiled, [], CARD, CpnOptions(), 2, workers)
+
+    with pytest.raises(InputError) as caught:
+        next(job.batches(0))
+
+    assert str(caught.value) == f"expected a photograph at {bad}, could not read one"

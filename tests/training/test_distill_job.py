@@ -180,3 +180,20 @@ def test_mirrored_targets_are_those_of_the_mirrored_crop(rng: np.random.Generato
     turned = unmirrored(heatmap.encode(points, (48, 64), 2.0))
 
     np.testing.assert_allclose(heatmap.decode_dark(turned)[0], mirrored, atol=0.1)
+
+
+def test_fewer_crops_than_a_batch_are_one_batch(cache: Cache) -> None:
+    learned = sorted(i for i in range(CROPS) if i % 4)
+    config = DistillConfig("image", batch=64, source_share={"parse": 0.0, "lspet": 0.01})
+
+    job = DistillJob(LiteCpn(SMALL), cache, CARD, config)
+
+    (batch,) = job.batches(0)
+    assert sorted(batch[1:].tolist()) == learned
+
+
+def test_nobody_to_learn_from_is_said(cache: Cache) -> None:
+    cache.done[:] = cache.held_in
+
+    with pytest.raises(InputError, match="crops to learn from"):
+        DistillJob(LiteCpn(SMALL), cache, CARD, DistillConfig("image"))

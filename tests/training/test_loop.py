@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,3 +166,56 @@ def test_a_group_may_decay_differently(tmp_path: Path) -> None:
     after, same = job.network.parameters()
     assert float(after.abs().detach()) < float(weight.abs())
     assert torch.equal(same, bias)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda state: state.update(network={"weight": torch.zeros(2, 2)}), "weights of a Linear"),
+        (lambda state: state.pop("ema"), "found none in it"),
+        (lambda state: state.update(optimiser_kind="sgd"), "its optimiser is sgd, not adamw"),
+        (lambda state: state["optimiser"]["param_groups"].append({"params": [7]}), "param"),
+        (lambda state: state.pop("step"), "'step'"),
+    ],
+)
+def test_the_folder_of_another_training_is_refused_in_one_line(
+    tmp_path: Path, spoil: Callable[[dict[str, Any]], Any], complaint: str
+) -> None:
+    run_loop(LineJob(), replace(SHORT, steps=3), tmp_path)
+    state = checkpoint.load(tmp_path / "last.pt")
+    spoil(state)
+    checkpoint.save(tmp_path / "last.pt", state)
+
+    with pytest.raises(InputError, match=complaint) as caught:
+        run_loop(LineJob(), SHORT, tmp_path)
+
+    assert str(tmp_path / "last.pt") in str(caught.value)
+
+
+@pytest.mark.parametrize("poison_at", [4, 5, 6])
+def test_any_of_several_batches_may_stop_it(tmp_path: Path, poison_at: int) -> None:
+    """Batches 4 to 6 make the second step."""
+    with pytest.raises(InputError, match="the loss became nan at step 1"):
+        run_loop(LineJob(poison_at), replace(SHORT, accumulate=3), tmp_path)
+
+
+def test_gradients_without_an_end_stop_it_before_they_spoil_the_weights(tmp_path: Path) -> None:
+    class Steep(LineJob):
+        def losses(self, batch: Tensor) -> dict[str, Tensor]:
+            return {"root": (0 * self.network(batch)).abs().sqrt().sum()}  # d sqrt(0) = inf, * 0
+
+    job = Steep()
+
+    with pytest.raises(InputError, match="the gradients became nan at step 0"):
+        run_loop(job, SHORT, tmp_path)
+
+    assert all(bool(p.isfinite().all()) for p in job.network.parameters())
+
+
+def test_no_data_is_said(tmp_path: Path) -> None:
+    class Empty(LineJob):
+        def batches(self, seed: int) -> Iterator[Tensor]:
+            return iter(())
+
+    with pytest.raises(InputError, match="got none to learn from"):
+        run_loop(Empty(), SHORT, tmp_path)

@@ -68,12 +68,23 @@ def test_a_file_that_is_not_coco_is_refused(tmp_path: Path, text: str) -> None:
         read_photographs(tmp_path / "a.json", tmp_path)
 
 
+def test_labels_that_are_not_cocos_and_photographs_that_lack_are_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+
+    with pytest.raises(InputError, match=r"a\.json: .*KeyError: 'image_id'"):
+        read_photographs(_write(path, [_image(1, True)], [{"bbox": [1, 2, 3, 4]}]), tmp_path)
+    with pytest.raises(InputError, match=r"1 of the 1 photographs .*1\.png.*--images"):
+        read_photographs(_write(path, [_image(1, True)], []), tmp_path)
+
+
 def test_hand_labels_win_where_complete_and_the_teacher_elsewhere(tmp_path: Path) -> None:
     hand = _write(
         tmp_path / "hand.json",
         [_image(1, True), _image(2, False), _image(3, False), _image(4, True)],
         [_label(1, [0, 0, 10, 20]), _label(1, [50, 0, 10, 20], iscrowd=1)],
     )
+    for number in range(1, 5):
+        (tmp_path / f"{number}.png").touch()
     teacher = _write(
         tmp_path / "teacher.json",
         [],

@@ -58,6 +58,37 @@ def test_crowds_and_people_without_joints_are_left_out(tmp_path: Path) -> None:
     assert count_by_source([person]) == {"coco_train": 1}
 
 
+def test_without_a_count_of_joints_they_are_counted(tmp_path: Path) -> None:
+    labels = [_label(1), _label(2, keypoints=[0.0, 0.0, 0.0] * 17)]
+    for label in labels:
+        del label["num_keypoints"]
+
+    (person,) = read_people(_write(tmp_path / "a.json", labels), tmp_path)
+
+    assert int((person.visibility > 0).sum()) == 16
+
+
+@pytest.mark.parametrize("lost", ["id", "image_id", "bbox"])
+def test_a_label_that_lacks_something_is_one_line(tmp_path: Path, lost: str) -> None:
+    label = _label(1)
+    del label[lost]
+
+    with pytest.raises(InputError, match=rf"a\.json: .*KeyError: '{lost}'"):
+        read_people(_write(tmp_path / "a.json", [label]), tmp_path)
+
+
+def test_a_folder_is_no_file_of_labels(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Is a directory"):
+        read_people(tmp_path, tmp_path)
+
+
+def test_missing_photographs_are_told_before_the_work(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.json", [_label(1)])
+
+    with pytest.raises(InputError, match=r"1 of the 1 photographs .*elsewhere.*--images"):
+        read_people(path, tmp_path / "elsewhere")
+
+
 def test_a_teachers_people_join_or_are_added(tmp_path: Path) -> None:
     hand = _write(tmp_path / "a.json", [_label(1)])
     guess = [v for _ in range(17) for v in (20.0, 21.0, 0.6)]
