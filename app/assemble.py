@@ -13,6 +13,7 @@ from typing import Any
 from app.cores import cores
 from app.dials import Dials
 from app.follower import Follower, PoseEstimator, chosen
+from app.networks import person_detector, pose_estimator
 from app.people import PeopleConfig, check
 from app.pipeline.pipeline import Pipeline, SideBySide
 from app.pipeline.strip import Stage, Strip
@@ -20,16 +21,11 @@ from app.sinks.sink import Sink
 from app.sources.source import Source
 from app.steps.detect import PersonDetector
 from app.steps.draw import DEFAULT_STYLE, DrawStyle
-from app.steps.ensemble import as_one
-from app.steps.estimate import CropEstimator
-from app.steps.estimate_gpu import estimator_for
 from app.steps.paint import Painter
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
 from engines.choose import choose
 from engines.cuda_driver import probe
-from engines.engine import Engine, open_engine
-from engines.engine_file import SUFFIX
 from model_zoo.zoo import model_path
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
@@ -179,8 +175,8 @@ def _line(config: PeopleConfig, groups: str) -> str:
 def skeleton_of(config: PeopleConfig) -> Skeleton:
     """What the keypoints will be; errors as in `assemble`, so that they are told early."""
     check(config)
-    PersonDetector(_engine(config.person, config), side=config.person_side)
-    return _estimator(config).card.keypoints
+    person_detector(config, config.min_score, config.max_people)
+    return pose_estimator(config).card.keypoints
 
 
 def _plan(line: str, lanes: int, left_out: set[str]) -> list[tuple[list[str], int]]:
@@ -213,18 +209,15 @@ def _makers(
     """For each stage a function that makes it afresh, with networks and memory of its own."""
 
     def detector() -> PersonDetector:
-        engine = _engine(config.person, config, **options)
         if dials is None:
-            most, low = config.max_people, config.min_score
-        else:
-            most, low = _MOST_PEOPLE, _LOWEST_SCORE
-        return PersonDetector(engine, low, max_people=most, side=config.person_side)
+            return person_detector(config, config.min_score, config.max_people, **options)
+        return person_detector(config, _LOWEST_SCORE, _MOST_PEOPLE, **options)
 
     def looking(step: PersonDetector) -> Callable[[Sequence[Frame]], list[Boxes]]:
         return step if dials is None else lambda frames: chosen(step(frames), dials())
 
     def estimator() -> PoseEstimator:
-        return _estimator(config, **options)
+        return pose_estimator(config, **options)
 
     def detect() -> Stage:
         step = detector()
@@ -297,22 +290,6 @@ def _makers(
         "draw": paint,
         "write": write,
     }
-
-
-def _estimator(config: PeopleConfig, **options: Any) -> PoseEstimator:
-    if not config.poses:
-        raise UsageError("expected a name or a file after --pose")
-    engines = [_engine(name, config, **options) for name in config.poses]
-    if len(engines) == 1:
-        return estimator_for(engines[0], config.flip)
-    return as_one([CropEstimator(engine, config.flip) for engine in engines])
-
-
-def _engine(name: str, config: PeopleConfig, **options: Any) -> Engine:
-    path = choose(model_path(name), config.engine).path
-    if path.suffix == SUFFIX:
-        options = {"trust": config.trust}  # the others are about CPUs
-    return open_engine(path, **options)
 
 
 def _strip_length(source: Source) -> int:

@@ -18,6 +18,7 @@ import pytest
 
 from app.sinks.sink import open_sink
 from app.steps.detect import PersonDetector
+from app.steps.estimate import CropEstimator
 from engines.engine import open_engine
 from engines.fake_engine import FakeEngine, write_fake
 from main import main
@@ -25,6 +26,7 @@ from pose.card import ModelCard
 from pose.skeleton import COCO_17
 from pose.types import Frame
 from tests.app.sinks.scenes import scene
+from tests.engines.tiny_networks import write_mean_network
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -73,6 +75,18 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
         return module
 
     return do
+
+
+def test_a_model_of_your_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx", reason="needs pip install -e '.[train]'")
+    (code,) = re.findall(r"```python\n(from pathlib.*?)```", TEXT, flags=re.DOTALL)[:1]
+    write_mean_network(tmp_path / "theirs.onnx", None)
+    monkeypatch.chdir(tmp_path)
+
+    exec(code, {})
+
+    estimator = CropEstimator(open_engine(tmp_path / "mine.onnx"))
+    assert estimator.card.name == "simple-baseline"
 
 
 def test_a_detector_format(follow: Follow, tmp_path: Path) -> None:

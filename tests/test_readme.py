@@ -52,6 +52,18 @@ def test_flags_that_the_text_names_exist() -> None:
     assert {flag.removeprefix("--") for flag in asked} <= known
 
 
+def test_the_lines_of_python_find_people(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    monkeypatch.chdir(ROOT)
+
+    exec(code, {})
+
+    people, keypoints = re.findall(r"\((\d+), (\d+)", capsys.readouterr().out)[0]
+    assert int(people) >= 2 and int(keypoints) == 17
+
+
 def test_make_targets_that_documents_name_exist() -> None:
     targets = set(
         re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE)

@@ -199,7 +199,7 @@ def test_networks_share_the_cores(
         return open_engine(path, **options)
 
     monkeypatch.setattr(house, "cores", lambda: cores)
-    monkeypatch.setattr(house, "open_engine", spy)
+    monkeypatch.setattr("app.networks.open_engine", spy)
 
     groups = make_groups(config(**changes))
 

@@ -1,0 +1,74 @@
+"""Pictures in, poses out: for programs of your own, without files, threads and windows.
+
+    with PeopleFinder() as find:
+        people = find(cv2.imread("beach.jpg"))
+
+A film's people, with ids, come out of `app.assemble`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from typing_extensions import Self
+
+from app.networks import person_detector, pose_estimator
+from app.people import PeopleConfig, check
+from pose.skeleton import Skeleton
+from pose.types import ByteArray, Frame, Poses
+
+_BATCH = 4  # people in one run, as where several threads share them
+
+
+class PeopleFinder:
+    """Finds the people of pictures; enter it before use, and use it in that thread.
+
+    Args:
+        config: Which networks, and how; what it says of films (`detect_every`, `smooth`, `lanes`)
+            has no meaning here.
+
+    Raises:
+        UsageError: The config cannot be.
+        ModelFileError: A network cannot be used.
+    """
+
+    def __init__(self, config: PeopleConfig | None = None) -> None:
+        config = config or PeopleConfig()
+        check(config)
+        options = {"threads": config.threads, "max_batch": config.batch or _BATCH}
+        self._detect = person_detector(config, config.min_score, config.max_people, **options)
+        self._estimate = pose_estimator(config, **options)
+        self._opened = ExitStack()
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """What the K keypoints are: `skeleton.keypoints` are their names."""
+        return self._estimate.card.keypoints
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            opening.enter_context(self._detect)
+            opening.enter_context(self._estimate)
+            self._opened = opening.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._opened.close()
+
+    def __call__(self, image: ByteArray) -> Poses:
+        """Find everybody in one picture.
+
+        Args:
+            image: (H, W, 3) uint8 BGR, as OpenCV reads it.
+
+        Returns:
+            Keypoints (N, K, 2) in its pixels, NaN where not found, their scores (N, K), and the
+            people's boxes (N, 4) with scores; the surest first.
+        """
+        return self.each([image])[0]
+
+    def each(self, images: Sequence[ByteArray]) -> list[Poses]:
+        """The same of several pictures, whose people fill the networks' batches together."""
+        frames = [Frame(index, 0.0, image, alone=True) for index, image in enumerate(images)]
+        return self._estimate(frames, self._detect(frames)) if frames else []
