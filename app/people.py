@@ -29,7 +29,7 @@ class PeopleConfig:
         lanes: Frames that go through the networks side by side; 0 chooses by the cores.
         threads: CPU threads inside each network; 0 chooses by the cores and lanes.
         batch: Most people, or frames, in one run of a network on the CPU; 0 takes one where the
-            network has one thread, whose caches like few, and four where it has more. A TensorRT
+            network has one thread, which is faster so, and four where it has more. A TensorRT
             engine runs as many as it was built for.
         engine: What runs the networks: `auto` takes TensorRT where a GPU and a plan are ready.
         trust: Run engine files that lie outside of your own cache; they are executable code.

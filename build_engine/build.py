@@ -5,7 +5,7 @@ half precision or INT8). An engine without --out goes to the user's cache, where
 finds it. --onnx alone takes a file that is there, or the name of a model that ships.
 
 Example:
-    main.py build --checkpoint runs/pose-base/phase2_early/final.pt --onnx pose.onnx
+    main.py build --checkpoint runs/cpn50-256x192/final.pt --onnx cpn50.onnx
     main.py build --onnx pose --precision fp16
     main.py build --onnx person --backend tensorrt_rtx --out person.engine
 """

@@ -100,15 +100,21 @@ def blended(job: DistillJob, before: LiteCpn, after: Path, out: Path) -> Path:
     def judge(network: nn.Module) -> dict[str, float]:
         plain, spoiled = (job.ask(network, job.held_in, spoiled) for spoiled in (False, True))
         figures = {
-            "plain": float(np.nanmean(oks_of_each(plain))),
-            "spoiled": float(np.nanmean(oks_of_each(spoiled))),
-            "pck": float(np.nanmean(hits_of_each(plain))),
+            "plain": _mean(oks_of_each(plain)),
+            "spoiled": _mean(oks_of_each(spoiled)),
+            "pck": _mean(hits_of_each(plain)),
         }
         # Agreement with the teachers, with and without spoiling, and with hand labels.
         known = [figure for figure in figures.values() if math.isfinite(figure)]
         return {**figures, "score": sum(known)}
 
     return best_mixture(before, after, out, judge, job.describe)
+
+
+def _mean(values: np.ndarray) -> float:
+    """Of those who have a value; NaN if nobody has."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _between(

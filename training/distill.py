@@ -119,6 +119,11 @@ def open_cache(folder: Path) -> Cache:
             name: np.load(folder / f"{name}.npy", mmap_mode="r+")
             for name in ("canvas", "targets", "hand", "turned", "done")
         }
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder}: expected the crops that `main.py train --recipe pose-base` cuts out before "
+            f"it begins, found no {error.filename}; start that first"
+        ) from error
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: expected a cache of crops, got {error}") from error
     return Cache(

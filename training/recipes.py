@@ -48,11 +48,13 @@ class Config:
     data: Path = Path("../shared/data")
     """Folder with `people/` and `teachers/`; for the cpn recipes, COCO 2017 as it is unpacked."""
     annotations: Path | None = None
-    """COCO keypoints file to learn from instead of the folder's own; 4 % of it is held in."""
+    """COCO keypoints file to learn from instead of the folder's own; 4 % of its photographs
+    are set aside for validation."""
     images: Path | None = None
     """Folder that the annotations' file names start from."""
     init: Path | None = None
-    """Weights to start from (.safetensors of a backbone, or a checkpoint of ours)."""
+    """Weights to start from: for the default models a checkpoint of ours, an ONNX file of ours or a
+    name such as `pose`; for the cpn recipes a backbone's (.safetensors, or plain tensors)."""
     run_dir: Path | None = None
     """Where checkpoints and logs go; runs/RECIPE if not given."""
     steps: int = 0
