@@ -88,7 +88,7 @@ def test_a_gain_is_counted_by_photographs() -> None:
         (["--rows", "salt"], 2, "got 'salt'"),
         (["--steps", "0"], 2, "1 or more"),
         (["--only-print"], 65, "is not finished"),
-        (["--cache", "nowhere"], 65, "expected a cache of crops"),
+        (["--cache", "nowhere"], 65, "expected the crops that `main.py train"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
