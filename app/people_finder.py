@@ -3,7 +3,7 @@
     with PeopleFinder() as find:
         people = find(cv2.imread("beach.jpg"))
 
-A film's people, with ids, come out of `app.assemble`.
+Those of a film or a camera, with ids, are `app.scenes`'.
 """
 
 from __future__ import annotations

@@ -60,8 +60,10 @@ def test_the_lines_of_python_find_people(
 
     exec(code, {})
 
-    people, keypoints = re.findall(r"\((\d+), (\d+)", capsys.readouterr().out)[0]
+    said = capsys.readouterr().out.splitlines()
+    people, keypoints = re.findall(r"\((\d+), (\d+)", said[0])[0]
     assert int(people) >= 2 and int(keypoints) == 17
+    assert len(said) == 11 and said[-1].endswith("[1] (1, 17, 2)")
 
 
 def test_make_targets_that_documents_name_exist() -> None:

@@ -128,8 +128,7 @@ class Pipeline:
         """
         self.start()
         try:
-            while not self._wait(tick_s):
-                self._give_up_what_is_stuck()
+            while not self.watch(tick_s):
                 if on_tick is not None:
                     on_tick(self.meter.reading())
         except StuckThreadError:
@@ -143,6 +142,20 @@ class Pipeline:
         if on_tick is not None:
             on_tick(self.meter.reading())
         return self.meter.reading()
+
+    def watch(self, seconds: float) -> bool:
+        """Wait a while for the end, and give up a stage that is stuck.
+
+        Returns:
+            Whether every thread has ended; `join` then tells how.
+
+        Raises:
+            StuckThreadError: A stage is stuck, and could not be stopped.
+        """
+        if self._wait(seconds):
+            return True
+        self._give_up_what_is_stuck()
+        return False
 
     def start(self) -> None:
         """Start the threads; `join` or `run` must follow. RuntimeError if it ran before."""
