@@ -17,6 +17,8 @@ VIDEO_SUFFIXES = frozenset(
     ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv".split()
 )
 
+_MOST_BYTES = 180  # of a result's name without its suffix
+
 
 def expanded(text: str) -> list[str]:
     """What an argument stands for: videos one by one, pictures of a folder or pattern together.
@@ -57,13 +59,21 @@ def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str
         while glob.has_magic(path.name) and not path.exists():  # of a pattern: the folder's name
             path = path.parent
         folder = path.is_dir()
-        stem = (path.resolve().name if folder else path.stem) or "pictures"
+        stem = _short((path.resolve().name if folder else path.stem) or "pictures")
         if stem.endswith(".part"):  # results of that name would be taken for unfinished ones
             stem = stem.removesuffix(".part") + "-part"
         tries = [stem, f"{stem}-{path.suffix[1:]}" if path.suffix and not folder else f"{stem}-2"]
         tries += [f"{stem}-{number}" for number in range(3, len(inputs) + len(taken) + 3)]
         names.append(next(name for name in tries if name not in names and name not in taken))
     return names
+
+
+def _short(stem: str) -> str:
+    """A stem to which suffixes, a number and `.part` can be put: discs take 255 bytes a name."""
+    stored = stem.encode("utf-8", "surrogateescape")
+    if len(stored) <= _MOST_BYTES:
+        return stem
+    return stored[:_MOST_BYTES].decode("utf-8", "ignore")
 
 
 def check_free(paths: Iterable[Path], inputs: Iterable[str], overwrite: bool) -> None:
@@ -89,7 +99,7 @@ def check_free(paths: Iterable[Path], inputs: Iterable[str], overwrite: bool) ->
         if path.resolve() in made:
             raise UsageError(f"expected each output once, got {path} twice")
         made.add(path.resolve())
-        if path.exists() and not overwrite:
+        if os.path.exists(path) and not overwrite:
             raise OutputError(f"{path} is there already; give another --out, or --overwrite")
 
 

@@ -43,6 +43,7 @@ class ControlPanel(QScrollArea):
     people_changed = pyqtSignal()
     build_wanted = pyqtSignal()
     file_wanted = pyqtSignal(str)  # "person" or "pose"
+    name_refused = pyqtSignal(str)  # a preset cannot be called so
 
     def __init__(self, presets: Presets, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -321,6 +322,7 @@ class ControlPanel(QScrollArea):
         try:
             self._presets.save(name, self._controls)
         except ValueError:
+            self.name_refused.emit(name.strip())
             return
         self._show()
 

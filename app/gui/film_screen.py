@@ -28,14 +28,15 @@ class FilmScreen(QObject):
         self._wish: tuple[int, tuple[int, ...]] = (0, ())
         self._shown: tuple[object, ...] = ()
         self._drawn_from: Reviewed | None = None  # whose picture is being drawn
+        self._broken = -1  # a frame whose picture could not be drawn
         view.resized.connect(self._draw)
 
     def open(self, reviewed: Reviewed) -> None:
         """Show another result; the film of the one before is closed."""
         before, self._reviewed = self._reviewed, reviewed
-        self._shown = ()
+        self._shown, self._broken = (), -1
         if before is not None and before is not self._drawn_from:
-            _close(before)  # else its last picture does
+            close(before)  # else its last picture does
 
     def show(self, at: int, ids: tuple[int, ...]) -> None:
         """Draw frame `at` with the chosen people, unless it is there already."""
@@ -48,6 +49,8 @@ class FilmScreen(QObject):
         wish = (at, ids, room_wh)
         if reviewed is None or self._drawn_from is not None or wish == self._shown:
             return
+        if at == self._broken:  # a notice about it changes the room: not again for that
+            return
         self._drawn_from, self._shown = reviewed, wish
         plain = reviewed.place is not None and reviewed.place.annotated
         style = DrawStyle(show_skeletons=not plain, show_ids=not plain)
@@ -55,27 +58,33 @@ class FilmScreen(QObject):
             "draw",
             lambda: picture_of(reviewed, at, ids, style, room_wh),
             lambda picture: self._drawn(reviewed, picture),
-            lambda error: self._not_drawn(reviewed, error),
+            lambda error: self._not_drawn(reviewed, at, error),
             owner=self,
         )
 
     def _drawn(self, reviewed: Reviewed, picture: Picture) -> None:
         self._drawn_from = None
         if reviewed is self._reviewed:
+            self._broken = -1
+            self._view.say("")
             self._view.show_picture(picture)
         else:
-            _close(reviewed)
+            close(reviewed)
         self._draw()
 
-    def _not_drawn(self, reviewed: Reviewed, error: BaseException) -> None:
+    def _not_drawn(self, reviewed: Reviewed, at: int, error: BaseException) -> None:
         self._drawn_from = None
         if reviewed is self._reviewed:
+            self._broken = at
+            self._view.clear()
+            self._view.say(self.tr("This picture cannot be shown"))
             self.failed.emit(error)
         else:
-            _close(reviewed)
-            self._draw()
+            close(reviewed)
+        self._draw()
 
 
-def _close(reviewed: Reviewed) -> None:
+def close(reviewed: Reviewed) -> None:
+    """Close the film of what is not shown any more."""
     if reviewed.film is not None:
         reviewed.film.close()

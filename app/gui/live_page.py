@@ -257,6 +257,10 @@ class LivePage(Page):
             self.panel.send.addresses,
         )
 
+    def _name_refused(self, name: str) -> None:
+        words = self.tr("expected a name of your own for the preset, got “{0}”; choose another")
+        self.desk.tell(Notice(words.format(name)))
+
     def _ask_network(self, which: str) -> None:
         ask_file(
             self.window(),
@@ -353,6 +357,7 @@ class LivePage(Page):
         self.panel.dials_moved.connect(self._dials_moved)
         self.panel.people_changed.connect(self._rebuild)
         self.panel.build_wanted.connect(self._build)
+        self.panel.name_refused.connect(self._name_refused)
         self.panel.send.wanted.connect(self._send)
         self.panel.send.refused.connect(lambda error: self.desk.tell(notice_of(error, _SEND)))
         self.panel.file_wanted.connect(self._ask_network)

@@ -17,6 +17,8 @@ from app.review.measures import Measures
 from app.review.tracked import DoubleArray, Tracked
 from app.steps.palette import PALETTE
 
+MOST_POINTS = 4000  # more than any screen shows
+
 
 class MeasurePlot(QWidget):
     """A curve per person; a click or a drag chooses the time, the wheel zooms the values."""
@@ -64,7 +66,7 @@ class MeasurePlot(QWidget):
         self._curves = []
         self._plot.setLabel("left", unit)
         for one in people:
-            times_s, values = _with_gaps(one, columns_of(one)[name])
+            times_s, values = thinned(*_with_gaps(one, columns_of(one)[name]))
             pen = pg.mkPen(person_colour(one.track.id), width=2, style=_line_style(one.track.id))
             curve = pg.PlotDataItem(times_s, values, pen=pen, connect="finite")
             self._plot.addItem(curve)
@@ -128,3 +130,36 @@ def _with_gaps(one: Measures, values: DoubleArray) -> tuple[DoubleArray, DoubleA
     """The curve with a NaN wherever the person was away, so that no line bridges it."""
     gaps = np.flatnonzero(np.diff(one.track.places) > 1) + 1
     return np.insert(one.times_s, gaps, one.times_s[gaps]), np.insert(values, gaps, np.nan)
+
+
+def thinned(
+    times_s: DoubleArray, values: DoubleArray, most: int = MOST_POINTS
+) -> tuple[DoubleArray, DoubleArray]:
+    """A curve that looks the same with fewer points: of many neighbours the lowest and the highest.
+
+    Args:
+        times_s: (T,), rising.
+        values: (T,), NaN where the curve is interrupted; it stays so there.
+        most: About so many points are left.
+
+    Returns:
+        (U,) times and (U,) values, as they were if there are not more than `most`.
+    """
+    if len(times_s) <= most:
+        return times_s, values
+    each = -(-2 * len(times_s) // most)  # neighbours that become two
+    unknown = np.isnan(values)
+    starts = np.flatnonzero(np.diff(unknown, prepend=not unknown[0]))
+    kept_times: list[DoubleArray] = []
+    kept: list[DoubleArray] = []
+    for start, stop in zip(starts, [*starts[1:], len(values)], strict=True):
+        if unknown[start]:
+            kept_times.append(times_s[start : start + 1])
+            kept.append(values[start : start + 1])
+            continue
+        firsts = np.arange(start, stop, each)
+        pairs = [np.minimum.reduceat, np.maximum.reduceat]
+        lasts = np.append(firsts[1:], stop) - 1
+        kept_times.append(np.stack([times_s[firsts], times_s[lasts]], axis=1).ravel())
+        kept.append(np.stack([pick(values[:stop], firsts) for pick in pairs], axis=1).ravel())
+    return np.concatenate(kept_times), np.concatenate(kept)

@@ -170,7 +170,8 @@ class LabelledSlider(QWidget):
     def set_value(self, value: float) -> None:
         """Put it somewhere without a word to anybody."""
         with QSignalBlocker(self.slider):
-            self.slider.setValue(round((value - self._low) / self._step))
+            steps = (value - self._low) / self._step
+            self.slider.setValue(round(min(max(steps, 0), self.slider.maximum())))
         self._write()
 
     def _moved(self) -> None:

@@ -71,15 +71,16 @@ class Presets:
         return Controls(people, replace(found.dials, style=style))
 
     def name_of(self, controls: Controls) -> str:
-        """The preset that stands here; empty if none does."""
-        names = (name for name, _ in self.names())
+        """The preset that stands here, the user's own before ours; empty if none does."""
+        names = sorted((name for name, _ in self.names()), key=lambda name: name in BUILT_IN)
         return next((name for name in names if self.get(name, controls) == controls), "")
 
     def save(self, name: str, controls: Controls) -> None:
         """Keep a preset of the user's own; ours cannot be replaced (ValueError)."""
-        if not name.strip() or name in BUILT_IN:
+        name = name.strip()
+        if not name or name in BUILT_IN:
             raise ValueError(f"not a name for a preset: {name!r}")
-        self._settings.put(controls, name.strip())
+        self._settings.put(controls, name)
 
     def delete(self, name: str) -> None:
         """Forget one of the user's own."""

@@ -12,17 +12,16 @@ from PyQt5.QtGui import QDragEnterEvent, QDropEvent
 from app.gui.ask_path import ask_file, ask_new_file
 from app.gui.batch_row import clock_text
 from app.gui.exhibits import show_review
-from app.gui.film_screen import FilmScreen
+from app.gui.film_screen import FilmScreen, close
 from app.gui.icons import icon
 from app.gui.notices import Notice, notice_of
 from app.gui.page import Desk
 from app.gui.playback import Playback
 from app.gui.review_layout import ReviewLayout
-from app.gui.reviewed import Reviewed, open_reviewed, with_film
+from app.gui.reviewed import Reviewed, open_reviewed, over_film
 from app.gui.shortcuts import Shortcut
 from app.gui.track_strip import place_at
 from app.review.export import write_measures
-from app.review.film import FilmPlace
 from app.review.measures import Measures
 from app.review.read_results import RESULTS
 
@@ -54,6 +53,7 @@ class ReviewPage(ReviewLayout):
         self._reviewed: Reviewed | None = None
         self._ids: list[int] = []
         self._at = 0
+        self._asked = 0  # results, so far; only the last one is shown
         self._playback = Playback(self)
         self._playback.due.connect(self._due)
         self._screen = FilmScreen(self.view, desk.offload)
@@ -82,14 +82,16 @@ class ReviewPage(ReviewLayout):
     def open(self, what: object) -> None:
         """Open a result file."""
         path = Path(str(what))
+        self._asked += 1
+        asked = self._asked
         self.pause()
         self.desk.retract(_TOPIC)
         self.view.say(self.tr("Opening…"))
         self.desk.offload.run(
             "open result",
             lambda: open_reviewed(path),
-            self._opened,
-            self._failed,
+            lambda reviewed: self._opened(asked, reviewed),
+            lambda error: self._failed(asked, error),
             owner=self,
         )
 
@@ -98,9 +100,11 @@ class ReviewPage(ReviewLayout):
         reviewed = self._reviewed
         if reviewed is not None:
             self.pause()
-            place = FilmPlace(text, annotated=False)
             self.desk.offload.run(
-                "open film", lambda: with_film(reviewed, place), self._filmed, owner=self
+                "open film",
+                lambda: over_film(reviewed, text),
+                lambda found: self._filmed(reviewed, found),
+                owner=self,
             )
 
     def seek(self, at: int) -> None:
@@ -227,11 +231,16 @@ class ReviewPage(ReviewLayout):
 
     # ---- answers from other threads -------------------------------------------------------
 
-    def _opened(self, reviewed: Reviewed) -> None:
+    def _opened(self, asked: int, reviewed: Reviewed) -> None:
+        if asked != self._asked:  # another one was asked for meanwhile
+            close(reviewed)
+            return
         self._reviewed, self._at = reviewed, 0
         self._screen.open(reviewed)
         longest = sorted(reviewed.tracked.tracks, key=len, reverse=True)
-        kept = {track.id for track in longest[:_CHOSEN_AT_FIRST]}
+        # On photographs nobody comes twice: there are no curves, and everybody is looked at.
+        most = len(longest) if reviewed.tracked.files else _CHOSEN_AT_FIRST
+        kept = {track.id for track in longest[:most]}
         self._ids = [track.id for track in reviewed.tracked.tracks if track.id in kept]
         self._settings = replace(self._settings, folder=str(reviewed.path.parent))
         self.desk.settings.put(self._settings)
@@ -239,7 +248,10 @@ class ReviewPage(ReviewLayout):
             self.desk.tell(Notice(reviewed.trouble, kind="warning", topic=_TOPIC))
         self._show_all()
 
-    def _filmed(self, reviewed: Reviewed) -> None:
+    def _filmed(self, before: Reviewed, reviewed: Reviewed) -> None:
+        if before is not self._reviewed:
+            close(reviewed)
+            return
         if reviewed.film is None:
             self.desk.tell(Notice(reviewed.trouble, topic=_TOPIC))
             return
@@ -247,7 +259,9 @@ class ReviewPage(ReviewLayout):
         self._screen.open(reviewed)
         self._show_all()
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, asked: int, error: BaseException) -> None:
+        if asked != self._asked:
+            return
         self._show_all()
         self.desk.tell(notice_of(error, _TOPIC))
 

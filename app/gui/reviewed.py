@@ -19,6 +19,7 @@ from pose.types import Frame, Scene
 
 MIN_SCORE = 0.2
 _BLANK_WH = (1280, 720)
+_SLACK_S = 0.5  # a film states its length roughly
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +63,13 @@ def open_reviewed(path: Path) -> Reviewed:
     tracked = read_results(path)
     if not len(tracked):
         raise InputError(f"{path}: nobody was seen in it, and it says nothing of the frames")
-    people = {track.id: measure(tracked, track, MIN_SCORE) for track in tracked.tracks}
     place = film_beside(path, float(tracked.times_s[0]))
-    reviewed = Reviewed(path, tracked, people, None, place)
+    reviewed = Reviewed(path, tracked, _measured(tracked), None, place)
     return reviewed if place is None else with_film(reviewed, place)
+
+
+def _measured(tracked: Tracked) -> dict[int, Measures]:
+    return {track.id: measure(tracked, track, MIN_SCORE) for track in tracked.tracks}
 
 
 def with_film(reviewed: Reviewed, place: FilmPlace) -> Reviewed:
@@ -74,7 +78,24 @@ def with_film(reviewed: Reviewed, place: FilmPlace) -> Reviewed:
         film = Film(place.text)
     except PoseAppError as error:
         return replace(reviewed, film=None, place=None, trouble=str(error))
+    if not reviewed.tracked.timed and film.fps:  # a rate was assumed; the film knows it
+        tracked = read_results(reviewed.path, film.fps)
+        reviewed = replace(reviewed, tracked=tracked, measures=_measured(tracked))
     return replace(reviewed, film=film, place=place, trouble="")
+
+
+def over_film(reviewed: Reviewed, text: str) -> Reviewed:
+    """The same result over a film that the user chose; otherwise as `with_film`.
+
+    A source begins at 0; the video of a recording begins with the recording's first frame, which
+    shows where it is too short to reach the last one.
+    """
+    found = with_film(reviewed, FilmPlace(text, annotated=False))
+    length_s = None if found.film is None else found.film.length_s
+    first_s, last_s = found.tracked.times_s[[0, -1]].tolist()
+    if length_s is None or length_s >= last_s - _SLACK_S or found.place is None:
+        return found
+    return replace(found, place=replace(found.place, begins_s=first_s))
 
 
 def picture_of(
@@ -98,7 +119,8 @@ def picture_of(
         width, height = reviewed.size_wh
         image = np.full((height, width, 3), (24, 20, 18), np.uint8)
     else:
-        image = reviewed.film.picture(index, time_s - reviewed.place.begins_s)
+        begins_s = reviewed.place.begins_s
+        image = reviewed.film.picture(index, time_s - begins_s, tracked.file_of(at))
     people = tracked.at(at, ids)
     frame = Frame(index, time_s, image)
     return fit(Scene(frame, people, draw(frame, people, tracked.skeleton, style)), room_wh)

@@ -20,6 +20,7 @@ from PyQt5.QtCore import QObject, QStandardPaths, QTimer
 _log = logging.getLogger(__name__)
 
 Section = TypeVar("Section")
+_LARGEST = 2**31 - 1  # of a number that a widget can show
 _SAVE_AFTER_MS = 400  # a slider that is dragged is written once
 
 
@@ -85,7 +86,7 @@ class Settings(QObject):
             return {}
         try:
             plain = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self.trouble = f"the settings in {self.path} cannot be read: {error}"
             return {}
         return plain if isinstance(plain, dict) else {}
@@ -116,7 +117,7 @@ def from_plain(kind: type[Section], plain: Any) -> Section:
         if field.name in plain:
             try:
                 values[field.name] = _fitted(hints[field.name], plain[field.name])
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, AttributeError):
                 _log.debug("%s.%s does not fit: %r", kind, field.name, plain[field.name])
     try:
         return kind(**values)
@@ -136,6 +137,8 @@ def _fitted(hint: Any, value: Any) -> Any:
     if origin in (Union, types.UnionType):
         if value is None and type(None) in inner:
             return None
+        if str in inner and value == []:  # one or several, but never none
+            raise ValueError(value)
         return _first_fitting([each for each in inner if each is not type(None)], value)
     if origin is tuple:
         if not isinstance(value, list | tuple):
@@ -144,8 +147,12 @@ def _fitted(hint: Any, value: Any) -> Any:
         return tuple(_fitted(each, item) for each, item in zip(kinds, value, strict=True))
     if origin is dict:
         return {_fitted(inner[0], key): _fitted(inner[1], item) for key, item in value.items()}
-    if hint is float and type(value) is int:
+    if hint is float and type(value) in (int, float):
+        if not abs(value) <= _LARGEST:
+            raise ValueError(value)
         return float(value)
+    if hint is int and type(value) is int and abs(value) > _LARGEST:
+        raise ValueError(value)
     if hint is Path:
         return Path(value)
     if isinstance(hint, type) and type(value) is hint:

@@ -5,6 +5,7 @@ Shows names; a password in an address is neither shown nor remembered.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from app.gui.icons import icon
 from app.gui.offload import Offload
 from app.gui.parts import icon_button
 from app.gui.region_picker import RegionPicker
-from app.sources.listing import Listed, list_cameras, list_csi, list_screens
+from app.sources.listing import Listed, Mode, list_cameras, list_csi, list_screens
 from app.sources.rtsp import is_network
 from app.sources.source import SourceOptions
 from pose.errors import masked
@@ -77,6 +78,7 @@ class SourcePicker(QWidget):
         self._offload, self._look = offload, look
         self._found: list[Listed] = []
         self._recent: list[str] = []
+        self._known = SourceSettings()  # of another run; its mode waits until cameras are found
         self.box = QComboBox(self)
         self.box.setAccessibleName(self.tr("Source"))
         self.box.setToolTip(self.tr("What to look at"))
@@ -95,7 +97,7 @@ class SourcePicker(QWidget):
         for widget, stretch in ((self.box, 1), (self.modes, 0), (self.more, 0), (self.refresh, 0)):
             row.addWidget(widget, stretch)
         self.box.activated.connect(self._picked)
-        self.modes.activated.connect(lambda _: self.chosen.emit())
+        self.modes.activated.connect(self._mode_picked)
         self.refresh.clicked.connect(self.look)
         self._fill()
 
@@ -110,6 +112,8 @@ class SourcePicker(QWidget):
     def options(self) -> SourceOptions:
         """The chosen mode of a camera."""
         mode = self.modes.currentData()
+        if mode is None and self.text == self._known.text:
+            return SourceOptions(camera_size_wh=self._known.size_wh, camera_fps=self._known.fps)
         if mode is None:
             return SourceOptions()
         return SourceOptions(camera_size_wh=mode.size_wh, camera_fps=mode.fps)
@@ -124,7 +128,8 @@ class SourcePicker(QWidget):
 
     def restore(self, known: SourceSettings) -> None:
         """Choose what was chosen in another run; a file that is gone is left out."""
-        self._recent = [text for text in known.recent if is_network(text) or Path(text).exists()]
+        self._recent = [text for text in known.recent if "://" in text or os.path.exists(text)]
+        self._known = known
         self._fill()
         if known.text and self.box.findData(known.text) < 0 and known.text in known.recent:
             return
@@ -183,15 +188,22 @@ class SourcePicker(QWidget):
         self._fill_modes()
 
     def _fill_modes(self) -> None:
-        now = self.modes.currentText()
+        now, known = self.modes.currentData(), self._known
+        if now is None and self.text == known.text:
+            now = Mode(known.size_wh, known.fps) if known.size_wh and known.fps else None
         listed = next((each for each in self._found if each.text == self.text), None)
         modes = listed.modes if listed is not None else ()
         self.modes.clear()
         self.modes.addItem(self.tr("As the camera likes"), None)
         for mode in modes:
             self.modes.addItem(str(mode), mode)
-        self.modes.setCurrentIndex(max(0, self.modes.findText(now)))
+            if mode == now:
+                self.modes.setCurrentIndex(self.modes.count() - 1)
         self.modes.setVisible(bool(modes))
+
+    def _mode_picked(self) -> None:
+        self._known = SourceSettings()  # "as the camera likes" may be what was picked
+        self.chosen.emit()
 
     def _picked(self) -> None:
         self._fill_modes()

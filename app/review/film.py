@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,11 +57,22 @@ class Film:
             self._decoder.__exit__()
             self._decoder = None
 
-    def picture(self, index: int, time_s: float) -> ByteArray:
+    @property
+    def fps(self) -> float | None:
+        """Frames per second that a video states."""
+        return None if self._decoder is None else self._decoder.fps
+
+    @property
+    def length_s(self) -> float | None:
+        """Length that a video states."""
+        return None if self._decoder is None else self._decoder.stated_s
+
+    def picture(self, index: int, time_s: float, file: str = "") -> ByteArray:
         """(H, W, 3) uint8 BGR of one frame.
 
         Args:
-            index: Its position; counts for pictures.
+            index: Its position; counts for pictures whose name is not known.
+            file: Name of the photograph, where the result knows it.
             time_s: Its time from the start; counts for videos: the first frame that is not
                 earlier is shown, and the last one beyond the end.
 
@@ -68,6 +80,8 @@ class Film:
             InputError: There is no such picture, or none can be decoded.
         """
         if self._decoder is None:
+            if file:
+                return read_image(self._path_of(file))
             if not 0 <= index < len(self._paths):
                 raise InputError(f"expected a frame below {len(self._paths)}, got {index}")
             return read_image(self._paths[index])
@@ -77,6 +91,12 @@ class Film:
             self._coming = self._decoder.after(start_s + time_s - _EARLY_S)
             self._last = None
         return self._read_on(time_s)
+
+    def _path_of(self, file: str) -> Path:
+        found = next((path for path in self._paths if path.name == file), None)
+        if found is None:
+            raise InputError(f"expected a photograph called {file}, found none; was it moved?")
+        return found
 
     def _read_on(self, time_s: float) -> ByteArray:
         assert self._decoder is not None
@@ -122,7 +142,7 @@ def film_beside(result: Path, first_s: float) -> FilmPlace | None:
     except PoseAppError:
         entries = []
     for entry in entries:
-        if entry.name == name and (os.path.exists(entry.place) or "*" in entry.place):
+        if entry.name == name and (os.path.exists(entry.place) or glob.has_magic(entry.place)):
             return FilmPlace(entry.place, annotated=False)
     for video, annotated in ((f"{name}_clean", False), (name, True)):
         for suffix in (".mp4", ".part.mp4"):

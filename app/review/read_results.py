@@ -1,14 +1,17 @@
 """Reads the program's own results: JSON Lines, CSV, COCO results; by suffix, `RESULTS`.
 
 A result whose writer was killed (`.part`) is read too; a last line that was cut off is left out.
+CSV and COCO know nothing of frames without people: those come from the JSON Lines beside them.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +46,38 @@ def read_results(path: Path, fps: float | None = None) -> Tracked:
         known = ", ".join(RESULTS)
         raise InputError(f"{path}: expected a result ending in {known}; choose one of these")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # editors put a mark before it
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}; check the path") from error
     try:
-        return read(text, path, fps or _USUAL_FPS)
+        found = read(text, path, fps or _USUAL_FPS)
     except (*_MISREAD, ModelFileError) as error:
         raise InputError(
             f"{path}: expected keypoints as this program writes them (docs/outputs.md), got "
             f"something else ({type(error).__name__}: {error})"
         ) from error
+    lines = path.with_suffix(".jsonl")
+    if lines == path or not lines.is_file():
+        return found
+    try:
+        return _on_frames_of(read_results(lines), found)
+    except InputError as error:
+        _log.debug("frames without people are not known: %s", error)
+        return found
+
+
+def _on_frames_of(whole: Tracked, part: Tracked) -> Tracked:
+    """The people of `part` on all frames of `whole`; as it was if the frames are others."""
+    places = np.searchsorted(whole.indices, part.indices)
+    known = whole.indices[np.minimum(places, len(whole) - 1)] == part.indices
+    seen = {place for track in part.tracks for place in track.places.tolist()}
+    if not all(known[place] for place in seen):
+        return part
+    if part.timed and not np.allclose(whole.times_s[places], part.times_s, atol=0.002):
+        return part
+    tracks = tuple(replace(track, places=places[track.places]) for track in part.tracks)
+    return replace(whole, skeleton=part.skeleton, tracks=tracks)
 
 
 def _read_json_lines(text: str, path: Path, fps: float) -> Tracked:
@@ -76,11 +100,15 @@ def _read_json_lines(text: str, path: Path, fps: float) -> Tracked:
     ]
     width, height = frames[0]["size"]
     times_s = np.array([float(frames[row]["time_s"]) for row in order], np.float64)
-    return Tracked(skeleton, indices[order], times_s, (int(width), int(height)), gathered(seen))
+    files = tuple(str(frames[row].get("file", "")) for row in order)
+    size_wh = int(width), int(height)
+    return Tracked(skeleton, indices[order], times_s, size_wh, gathered(seen), _named(files))
 
 
 def _lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    lines = text.splitlines()
+    lines = text.split("\n")  # a name may hold what else ends lines
+    while lines and not lines[-1].strip():
+        lines.pop()
     for number, line in enumerate(lines, start=1):
         try:
             yield json.loads(line)
@@ -91,7 +119,7 @@ def _lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _read_csv(text: str, path: Path, fps: float) -> Tracked:
-    header, *rows = list(csv.reader(text.splitlines()))
+    header, *rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     if header[-1] != FILE_COLUMN:  # written before there was one
         header, rows = [*header, FILE_COLUMN], [[*row, ""] for row in rows]
     skeleton = next((each for each in SKELETONS.values() if columns(each) == header), None)
@@ -110,7 +138,10 @@ def _read_csv(text: str, path: Path, fps: float) -> Tracked:
         Seen(int(place), int(row[2]), row[8:].reshape(-1, 3), row[3:7], float(row[7]))
         for place, row in zip(places.reshape(-1), values, strict=True)
     ]
-    return Tracked(skeleton, indices.astype(np.int64), values[first, 1], None, gathered(seen))
+    files = _named(tuple(rows[row][-1] for row in first.tolist()))
+    return Tracked(
+        skeleton, indices.astype(np.int64), values[first, 1], None, gathered(seen), files
+    )
 
 
 def _read_coco(text: str, path: Path, fps: float) -> Tracked:
@@ -123,12 +154,14 @@ def _read_coco(text: str, path: Path, fps: float) -> Tracked:
         raise ValueError(f"{sorted(counts)} keypoints per person")
     last = max((int(entry["image_id"]) for entry in entries), default=-1)
     indices = np.arange(last + 1, dtype=np.int64)  # frames without people leave no trace
-    seen = []
+    seen, files = [], [""] * len(indices)
     for entry in entries:
+        files[int(entry["image_id"])] = str(entry.get("file_name", ""))
         points = np.array(entry["keypoints"], np.float64).reshape(-1, 3)
         points[points[:, 2] <= 0] = np.nan
         seen.append(Seen(int(entry["image_id"]), 0, points, _NO_BOX, float(entry["score"])))
-    return Tracked(skeleton, indices, indices / fps, None, gathered(linked(seen, skeleton)))
+    tracks, known = gathered(linked(seen, skeleton)), _named(tuple(files))
+    return Tracked(skeleton, indices, indices / fps, None, tracks, known, timed=False)
 
 
 def _triplets(points: Any, skeleton: Skeleton) -> DoubleArray:
@@ -136,6 +169,10 @@ def _triplets(points: Any, skeleton: Skeleton) -> DoubleArray:
     if found.shape != (len(skeleton), 3):
         raise ValueError(f"keypoints of shape {found.shape} for {skeleton.name}")
     return found
+
+
+def _named(files: tuple[str, ...]) -> tuple[str, ...]:
+    return files if any(files) else ()
 
 
 def _number(value: float | None) -> float:

@@ -62,6 +62,8 @@ class Tracked:
         times_s: (F,) float64, the frames' times.
         size_wh: Of the picture; None if the file does not say.
         tracks: One per person, in the order in which they appeared.
+        files: (F,) names of the photographs; empty where frames have no file of their own.
+        timed: The times are the file's; else they follow from a rate that was assumed.
     """
 
     skeleton: Skeleton
@@ -69,6 +71,8 @@ class Tracked:
     times_s: DoubleArray
     size_wh: tuple[int, int] | None
     tracks: tuple[Track, ...]
+    files: tuple[str, ...] = ()
+    timed: bool = True
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -99,6 +103,10 @@ class Tracked:
             boxes,
         )
         return Tracks(np.array([track.id for track, _ in found], np.int64), poses)
+
+    def file_of(self, place: int) -> str:
+        """Name of a frame's photograph; empty if it has none."""
+        return self.files[place] if self.files else ""
 
     def place_of(self, index: int) -> int | None:
         """Where a frame of the video is in `indices`; None if it is not there."""

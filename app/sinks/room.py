@@ -6,6 +6,7 @@ same reserve (its `OBSBasic_Recording.cpp` stops below 50 MB).
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ _EVERY_S = 1.0
 def free_bytes(path: Path) -> int:
     """Room on the disc that will hold a path, whose folders may not be there yet."""
     folder = path.absolute()
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
 

@@ -49,7 +49,7 @@ class TakePlan:
         """The files of a take of this name, videos first."""
         videos = {
             "annotated": [f"{name}.mp4"],
-            "clean": [f"{name}.mp4"],
+            "clean": [f"{name}_clean.mp4"],
             "both": [f"{name}.mp4", f"{name}_clean.mp4"],
             "none": [],
         }[self.video]

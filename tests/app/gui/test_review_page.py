@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +15,16 @@ from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt5.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
+from app.gui.measure_plot import thinned
 from app.gui.review_page import ReviewPage
+from app.gui.reviewed import Reviewed, open_reviewed, over_film
 from app.gui.settings import Settings
 from app.gui.track_strip import GUTTER
+from app.review.film import Film
 from app.sinks.sink import open_sink
+from pose.errors import InputError
 from pose.skeleton import COCO_17
-from pose.types import Boxes, Frame, Poses, Scene, Tracks
+from pose.types import Boxes, ByteArray, Frame, Poses, Scene, Tracks
 from tests.app import drawn
 from tests.app.gui.told import Told
 
@@ -234,3 +240,182 @@ def test_an_annotated_film_is_not_drawn_on_twice(
     assert scene is not None and scene.drawing is not None
     np.testing.assert_array_equal(scene.drawing, scene.frame.image)
     assert "annotated" in page.summary.text()
+
+
+def write_recording(folder: Path, name: str, begins: int) -> Path:
+    """A video with nobody in its first five frames, and its records; times as of a camera."""
+    with VideoWriters(folder, name) as write:
+        for index in range(20):
+            points = drawn.keypoints(index, 1)[: int(index >= 5)]
+            boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+            poses = Poses(
+                points,
+                np.ones(points.shape[:2], np.float32),
+                Boxes(boxes, np.ones(len(points), "f4")),
+            )
+            frame = Frame(begins + index, (begins + index) / 30, drawn.picture(index, 1))
+            write(Scene(frame, Tracks(np.arange(1, len(points) + 1), poses)))
+    return folder / name
+
+
+class VideoWriters(ExitStack):
+    """All files of a recording."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__()
+        paths = [folder / f"{name}{end}" for end in ("_clean.mp4", ".jsonl", ".csv", ".json")]
+        self.sinks = [self.enter_context(open_sink(path, COCO_17)) for path in paths]
+
+    def __call__(self, scene: Scene) -> None:
+        for sink in self.sinks:
+            sink(scene)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".json"])
+def test_skeletons_of_a_recording_stand_on_their_own_frames(
+    page: ReviewPage, qtbot: QtBot, tmp_path: Path, suffix: str
+) -> None:
+    base = write_recording(tmp_path, "take", begins=1500)
+
+    page.open(base.with_suffix(suffix))
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+    page.seek(15)
+    qtbot.waitUntil(partial(shows, page, 1515))
+
+    assert page.view.scene is not None
+    image = page.view.scene.frame.image.astype(int)
+    assert np.abs(image - drawn.picture(15, 1)).mean() < 6
+
+
+def test_the_film_of_a_recording_may_be_chosen_by_hand(
+    page: ReviewPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    base = write_recording(tmp_path, "take", begins=1500)
+    (tmp_path / "films").mkdir()
+    film = (tmp_path / "take_clean.mp4").rename(tmp_path / "films" / "a.mp4")
+    page.open(base.with_suffix(".jsonl"))
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+
+    page.open_film(str(film))
+    qtbot.waitUntil(lambda: page.reviewed is not None and page.reviewed.film is not None)
+    page.seek(15)
+
+    def is_there() -> bool:
+        scene = page.view.scene
+        return scene is not None and bool(
+            np.abs(scene.frame.image.astype(int) - drawn.picture(15, 1)).mean() < 6
+        )
+
+    qtbot.waitUntil(is_there)
+
+
+def test_coco_results_take_their_rate_from_the_film(
+    page: ReviewPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    drawn.write_clip(tmp_path / "walk_clean.mp4", FRAMES, people=2)  # 30 frames a second
+
+    page.open(write_result(tmp_path / "walk.json"))
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+    page.seek(30)
+    qtbot.waitUntil(partial(shows, page, 30))
+
+    assert page.reviewed is not None and page.reviewed.tracked.times_s[30] == pytest.approx(1.0)
+    assert page.view.scene is not None
+    image = page.view.scene.frame.image.astype(int)
+    assert np.abs(image - drawn.picture(30, 2)).mean() < 6
+
+
+def test_of_results_opened_in_a_hurry_the_last_one_stays(
+    opened: ReviewPage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = tmp_path / "slow.jsonl", write_result(tmp_path / "quick.jsonl")
+    write_result(slow)
+    release = threading.Event()
+
+    def waiting(path: Path) -> Reviewed:
+        if path == slow:
+            assert release.wait(20)
+        return open_reviewed(path)
+
+    monkeypatch.setattr("app.gui.review_page.open_reviewed", waiting)
+    opened.open(slow)
+    opened.open(quick)
+    release.set()
+
+    qtbot.waitUntil(lambda: opened.heading.text() == "quick.jsonl")
+    qtbot.wait(200)
+    assert opened.heading.text() == "quick.jsonl"
+
+
+def test_a_film_that_comes_after_another_result_is_let_go(
+    opened: ReviewPage, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = drawn.write_clip(tmp_path / "films" / "a.mp4", 2)
+    other = write_result(tmp_path / "other.jsonl")
+    release, late = threading.Event(), []
+
+    def waiting(reviewed: Reviewed, text: str) -> Reviewed:
+        assert release.wait(20)
+        late.append(over_film(reviewed, text))
+        return late[0]
+
+    monkeypatch.setattr("app.gui.review_page.over_film", waiting)
+    opened.open_film(str(clip))
+    opened.open(other)
+    release.set()
+    qtbot.waitUntil(lambda: opened.heading.text() == "other.jsonl" and bool(late))
+
+    qtbot.wait(200)
+    assert opened.heading.text() == "other.jsonl"
+    assert opened.reviewed is not None and opened.reviewed.path == other
+
+
+def test_on_photographs_everybody_is_chosen(page: ReviewPage, qtbot: QtBot, tmp_path: Path) -> None:
+    folder = drawn.write_pictures(tmp_path / "shots", 9)
+    path = tmp_path / "shots.jsonl"
+    with open_sink(path, COCO_17) as write:
+        for index, file in enumerate(sorted(folder.iterdir())):
+            points = drawn.keypoints(index, 1)
+            boxes = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+            poses = Poses(points, np.ones((1, 17), "f4"), Boxes(boxes, np.ones(1, "f4")))
+            frame = Frame(index, float(index), drawn.picture(index), file.name, alone=True)
+            write(Scene(frame, Tracks(np.array([index + 1]), poses)))
+
+    page.open(path)
+    qtbot.waitUntil(lambda: page.view.scene is not None)
+
+    assert page.ids == list(range(1, 10))
+
+
+def test_a_picture_that_cannot_be_shown_is_told_once(
+    opened: ReviewPage, told: Told, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Film, index: int, time_s: float, file: str = "") -> ByteArray:
+        raise InputError("no picture")
+
+    picture = Film.picture
+    monkeypatch.setattr(Film, "picture", broken)
+    opened.seek(7)
+    qtbot.waitUntil(lambda: told.last == "no picture")
+    opened.resize(880, 600)
+    qtbot.wait(200)
+
+    assert [notice.text for notice in told.notices] == ["no picture"]
+    assert opened.view.scene is None, "the old picture is no picture of this frame"
+    monkeypatch.setattr(Film, "picture", picture)
+    opened.seek(8)
+    qtbot.waitUntil(partial(shows, opened, 8))
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 11, 1000])
+def test_a_thinned_curve_keeps_its_extremes_and_its_gaps(count: int) -> None:
+    rng = np.random.default_rng(count)
+    times_s, values = np.arange(count) / 30, rng.normal(size=count)
+    values[count // 3 : count // 3 + 1] = np.nan
+
+    kept_s, kept = thinned(times_s, values, most=10)
+
+    assert len(kept) <= max(10, 10 + 2 + 1) and (np.diff(kept_s) >= 0).all()
+    if count > 1:
+        assert (np.nanmin(kept), np.nanmax(kept)) == (np.nanmin(values), np.nanmax(values))
+        assert np.isnan(kept).sum() == 1

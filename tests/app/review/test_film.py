@@ -74,3 +74,27 @@ def test_without_a_manifest_it_is_the_video_beside_it_the_clean_one_first(tmp_pa
     assert film_beside(result, 3.0) == FilmPlace(str(tmp_path / "walk.part.mp4"), True, 3.0)
     (tmp_path / "walk_clean.mp4").touch()
     assert film_beside(result, 3.0) == FilmPlace(str(tmp_path / "walk_clean.mp4"), False, 3.0)
+
+
+def test_photographs_are_found_by_their_name_where_it_is_known(tmp_path: Path) -> None:
+    """One was removed since: the others are still themselves."""
+    folder = drawn.write_pictures(tmp_path / "shots", 3)
+    (folder / "frame0.png").unlink()
+
+    with Film(str(folder)) as film:
+        image = film.picture(1, 1.0, "frame1.png")
+        np.testing.assert_array_equal(image, drawn.picture(1))
+        with pytest.raises(InputError, match=r"called frame0\.png"):
+            film.picture(0, 0.0, "frame0.png")
+
+
+def test_the_photographs_of_any_pattern_are_found_again(tmp_path: Path) -> None:
+    folder = drawn.write_pictures(tmp_path / "shots", 3)
+    pattern = str(folder / "frame[0-2].png")
+    batch = Batch(tmp_path / "out")
+    (entry,) = batch.add([pattern], Settings(formats=("jsonl",)))
+    batch.save()
+
+    found = film_beside(tmp_path / "out" / f"{entry.name}.jsonl", 0.0)
+
+    assert found == FilmPlace(pattern, annotated=False)

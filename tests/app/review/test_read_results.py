@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,3 +216,54 @@ def test_another_skeleton_comes_back_too(tmp_path: Path) -> None:
         write(Scene(each.frame, people(2, keypoints=16)))
 
     assert read_results(path).skeleton is MPII_16
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_frames_without_people_come_from_the_lines_beside(suffix: str, tmp_path: Path) -> None:
+    """As in a recording: the first frame is the source's hundredth, and nobody is there yet."""
+    for each in (suffix, ".jsonl"):
+        with open_sink(tmp_path / f"walk{each}", COCO_17) as write:
+            for index, count in enumerate(COUNTS, start=100):
+                write(scene(index, count=count))
+
+    tracked = read_results(tmp_path / f"walk{suffix}")
+
+    whole = read_results(tmp_path / "walk.jsonl")
+    assert tracked.indices.tolist() == list(range(100, 106)) and tracked.timed
+    np.testing.assert_allclose(tracked.times_s, whole.times_s)
+    seen = [(place, len(tracked.at(place))) for place in range(len(COUNTS))]
+    assert seen == list(enumerate(COUNTS))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_lines_of_another_film_are_left_alone(suffix: str, tmp_path: Path) -> None:
+    written(tmp_path / f"walk{suffix}")
+    written(tmp_path / "walk.jsonl", (1, 1))
+
+    tracked = read_results(tmp_path / f"walk{suffix}")
+
+    assert int(tracked.indices[-1]) == 4
+
+
+@pytest.mark.parametrize("suffix", RESULTS)
+def test_photographs_keep_their_names_however_odd(suffix: str, tmp_path: Path) -> None:
+    names = ['a "b",\n.png', "ü\u2028.jpg", "plain.png"]
+    path = tmp_path / f"walk{suffix}"
+    with open_sink(path, COCO_17) as write:
+        for index, name in enumerate(names):
+            one = scene(index, count=1)
+            write(replace(one, frame=replace(one.frame, file=name)))
+
+    tracked = read_results(path)
+
+    assert [tracked.file_of(place) for place in range(3)] == names
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv"])
+def test_what_editors_add_is_read_over(suffix: str, tmp_path: Path) -> None:
+    """A mark at the start, an empty line at the end."""
+    path = tmp_path / f"walk{suffix}"
+    written(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\n")
+
+    assert len(read_results(path).tracks) == 3

@@ -86,7 +86,7 @@ def test_a_take_holds_what_came_between_start_and_stop(tmp_path: Path) -> None:
     ("video", "red"),
     [
         ("annotated", {f"{NAME}.mp4": True}),
-        ("clean", {f"{NAME}.mp4": False}),
+        ("clean", {f"{NAME}_clean.mp4": False}),
         ("both", {f"{NAME}.mp4": True, f"{NAME}_clean.mp4": False}),
         ("none", {}),
     ],
