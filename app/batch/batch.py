@@ -137,11 +137,18 @@ class Batch:
         """Give an input up that waits or is worked on."""
         self._change(key, _TO_DO, state=State.CANCELLED)
 
-    def retry(self, key: int) -> None:
-        """Do an input again that failed or was cancelled."""
+    def retry(self, key: int, overwrite: bool = False) -> None:
+        """Do an input again that failed or was cancelled.
+
+        Args:
+            key: Which.
+            overwrite: Replace results that are there, even if that was not asked for before.
+        """
         with self._lock:
-            if self._entries[key].state in (State.FAILED, State.CANCELLED):
-                self._entries[key] = _fresh(self._entries[key])
+            entry = self._entries[key]
+            if entry.state in (State.FAILED, State.CANCELLED):
+                settings = replace(entry.settings, overwrite=overwrite or entry.settings.overwrite)
+                self._entries[key] = replace(_fresh(entry), settings=settings)
 
     def forget(self, key: int) -> None:
         """Take an input out of the list that is not being worked on; its results stay."""

@@ -100,7 +100,10 @@ def check_free(paths: Iterable[Path], inputs: Iterable[str], overwrite: bool) ->
             raise UsageError(f"expected each output once, got {path} twice")
         made.add(path.resolve())
         if os.path.exists(path) and not overwrite:
-            raise OutputError(f"{path} is there already; give another --out, or --overwrite")
+            raise OutputError(
+                f"{path} is there already; choose another folder for the results, or replace "
+                "older ones (--out, --overwrite)"
+            )
 
 
 def place(text: str) -> str:

@@ -58,6 +58,7 @@ class BatchPage(Page):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._settings = desk.settings.get(BatchPageSettings)
+        self._chosen_out = ""  # remembered once it could be opened
         self.queue = BatchQueue(desk.offload, self)
         self.model = BatchModel(desk.offload, self)
         self.rows = DropList(self)
@@ -80,6 +81,8 @@ class BatchPage(Page):
     @property
     def out(self) -> Path:
         """Where results go."""
+        if self.queue.out is not None:
+            return self.queue.out
         if self._settings.out:
             return Path(self._settings.out)
         movies = QStandardPaths.writableLocation(QStandardPaths.MoviesLocation)
@@ -93,12 +96,13 @@ class BatchPage(Page):
             controls.people,
             min_score=controls.dials.min_score,
             max_people=controls.dials.max_people,
+            smooth=controls.dials.smooth,
         )
         return Settings(
             people,
             self._settings.formats,
             overwrite=self._settings.overwrite,
-            style=controls.dials.style,
+            style=replace(controls.dials.style, mirror=False),  # a webcam is a mirror, a film not
         )
 
     # ---- what users do --------------------------------------------------------------------
@@ -122,9 +126,9 @@ class BatchPage(Page):
 
     def choose_out(self, folder: str) -> None:
         """Write results to another folder from now on, and show what is there."""
-        self._settings = replace(self._settings, out=folder)
-        self.desk.settings.put(self._settings)
-        self.queue.open(self.out)
+        self.desk.retract(_TOPIC)
+        self._chosen_out = folder
+        self.queue.open(Path(folder))
 
     def open_results(self) -> None:
         """Show the chosen input's results on the review page."""
@@ -151,7 +155,9 @@ class BatchPage(Page):
 
     def retry(self) -> None:
         """Do again what failed or was cancelled."""
-        self.queue.each(Batch.retry, self._chosen(State.FAILED, State.CANCELLED))
+        overwrite = self._settings.overwrite
+        keys = self._chosen(State.FAILED, State.CANCELLED)
+        self.queue.each(lambda batch, key: batch.retry(key, overwrite), keys)
 
     def remove_finished(self) -> None:
         """Take what is done out of the list; results stay."""
@@ -276,6 +282,8 @@ class BatchPage(Page):
     # ---- showing --------------------------------------------------------------------------
 
     def _opened(self) -> None:
+        if self._chosen_out and self.queue.out == Path(self._chosen_out):
+            self._remember(out=self._chosen_out)
         left = sum(entry.state is State.WAITING for entry in self.queue.entries)
         if left:
             self.rows.scrollToTop()
@@ -303,6 +311,7 @@ class BatchPage(Page):
         self.start_button.setIcon(icon("pause" if at_work else "play", on_accent=True))
         waiting = any(entry.state is State.WAITING for entry in self.queue.entries)
         self.start_button.setEnabled(running or waiting)
+        self.out_button.setEnabled(not running)  # what runs belongs to the folder that is shown
         self.review_button.setEnabled(self._chosen_one(State.DONE) is not None)
         self.retry_button.setEnabled(bool(self._chosen(State.FAILED, State.CANCELLED)))
         self.remove_button.setEnabled(bool(self._chosen()))
@@ -321,7 +330,7 @@ class BatchPage(Page):
         if failed:
             parts.append(self.tr("{0} failed").format(failed))
         left_s = self._left_s()
-        if self.queue.paused:
+        if self.queue.paused and ended < len(entries):
             parts.append(self.tr("paused"))
         elif left_s is not None:
             parts.append(self.tr("about {0} left").format(clock_text(left_s)))

@@ -13,6 +13,7 @@ from app.batch.entry import Entry, Settings
 from app.batch.pool import work_in_pool
 from app.gui.offload import Offload
 from app.pipeline.background import Background
+from pose.errors import UsageError
 
 _LOOK_EVERY_MS = 200
 
@@ -34,6 +35,8 @@ class BatchQueue(QObject):
         super().__init__(parent)
         self._offload = offload
         self._batch: Batch | None = None
+        self._opening = False
+        self._later: list[tuple[Sequence[str], Settings]] = []  # what came before it was open
         self._run: Background[Any] | None = None
         self._shown: tuple[object, ...] = ()
         self._timer = QTimer(self)
@@ -61,13 +64,28 @@ class BatchQueue(QObject):
         return self._batch is not None and self._batch.paused
 
     def open(self, out: Path) -> None:
-        """Take up the batch of a folder, with what was left undone there."""
-        self._offload.run("open batch", lambda: Batch(out), self._opened, self.failed.emit, self)
+        """Take up the batch of a folder, with what was left undone there.
+
+        While a driver is at work nothing else is opened. Where it fails, the one before stays.
+        """
+        if self._run is not None:
+            return
+        self._opening = True
+        self._offload.run("open batch", lambda: Batch(out), self._opened, self._not_opened, self)
 
     def add(self, texts: Sequence[str], settings: Settings) -> None:
         """Put inputs at the end."""
         batch = self._batch
+        if batch is None and self._opening:
+            self._later.append((texts, settings))
+            return
         if batch is None:
+            self.failed.emit(
+                UsageError(
+                    "expected a folder for results, and the one before could not be opened; "
+                    "choose another with Results in…"
+                )
+            )
             return
 
         def work() -> None:
@@ -118,9 +136,19 @@ class BatchQueue(QObject):
     # ---- inside ---------------------------------------------------------------------------
 
     def _opened(self, batch: Batch) -> None:
+        self._opening = False
+        if self._run is not None:  # Start was faster
+            return
         self._batch = batch
         self.opened.emit()
+        later, self._later = self._later, []
+        for texts, settings in later:
+            self.add(texts, settings)
         self._look()
+
+    def _not_opened(self, error: BaseException) -> None:
+        self._opening = False
+        self.failed.emit(error)
 
     def _look(self) -> None:
         now = (self.entries, self.paused, self.running)

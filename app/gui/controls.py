@@ -255,6 +255,7 @@ class ControlPanel(QScrollArea):
 
     def _check(self, parent: QWidget, name: str) -> QCheckBox:
         check = QCheckBox(name, parent)
+        check.setFocusPolicy(Qt.TabFocus)  # a click leaves Space to the page
         check.setAccessibleName(name)
         return check
 

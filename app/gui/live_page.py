@@ -140,6 +140,15 @@ class LivePage(Page):
         """Look at a source: its text."""
         self.picker.choose(str(what))
 
+    def left(self) -> None:
+        self.leave_full_screen()
+
+    def full_screen_ended(self) -> None:
+        if self._full:
+            self._full = False
+            self.bar.setVisible(True)
+            self._show_panels()
+
     def close_down(self) -> None:
         self._remember()
         self.recorder.stop()

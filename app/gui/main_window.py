@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from PyQt5.QtCore import QByteArray, QEvent, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QCloseEvent
+from PyQt5.QtGui import QCloseEvent, QFontMetrics
 from PyQt5.QtWidgets import (
     QApplication,
     QButtonGroup,
@@ -199,6 +199,9 @@ class MainWindow(QMainWindow):
         """Keep the sidebar in step with a full screen that somebody else ends."""
         if event.type() == QEvent.WindowStateChange and not self.isFullScreen():
             self._sidebar.setVisible(True)
+            self._room.setContentsMargins(12, 12, 12, 12)
+            if self._shown:
+                self.page.full_screen_ended()
         super().changeEvent(event)
 
     def _make_sidebar(self) -> tuple[QFrame, dict[str, QToolButton]]:
@@ -225,6 +228,11 @@ class MainWindow(QMainWindow):
             button.setToolTip(tip)
             button.clicked.connect(call)
             column.addWidget(button)
+        every = sidebar.findChildren(QToolButton)
+        words = QFontMetrics(every[0].font())
+        widest = max(words.horizontalAdvance(button.text()) for button in every)
+        for button in every:
+            button.setFixedWidth(max(76, widest + 24))
         return sidebar, buttons
 
     def _sidebar_button(self, parent: QWidget, shape: str, text: str) -> QToolButton:
@@ -234,7 +242,6 @@ class MainWindow(QMainWindow):
         button.setText(text)
         button.setAccessibleName(text)
         button.setToolButtonStyle(Qt.ToolButtonTextUnderIcon)
-        button.setFixedWidth(76)
         return button
 
     def _window_keys(self) -> list[Shortcut]:
@@ -258,4 +265,7 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         if known.geometry:
             self.restoreGeometry(QByteArray.fromHex(known.geometry.encode("ascii", "ignore")))
+            self.setWindowState(
+                self.windowState() & ~Qt.WindowFullScreen
+            )  # no page is ready for it
         self.open_page(known.page if known.page in self._entries else next(iter(self._entries)))

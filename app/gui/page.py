@@ -60,6 +60,9 @@ class Page(QWidget):
     def left(self) -> None:
         """Another page has come to the front."""
 
+    def full_screen_ended(self) -> None:
+        """The window is no longer over the whole screen, whoever ended that."""
+
     def themed(self) -> None:
         """The theme has changed; for what paints by itself."""
 

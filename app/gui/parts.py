@@ -36,6 +36,7 @@ def icon_button(
         words: Show the name beside the icon.
     """
     button = QPushButton(parent)
+    button.setFocusPolicy(Qt.TabFocus)  # a click leaves Space to the page
     button.setIcon(icon(shape))
     button.setIconSize(QSize(18, 18))
     button.setAccessibleName(name)

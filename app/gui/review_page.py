@@ -162,6 +162,9 @@ class ReviewPage(ReviewLayout):
         reviewed, people = self._reviewed, self._chosen_measures()
         if reviewed is None:
             return
+        if not people:
+            self.desk.tell(Notice(self.tr("Choose somebody to export first"), topic=_TOPIC))
+            return
         self.desk.offload.run(
             "export",
             lambda: write_measures(path, reviewed.tracked, people),
@@ -178,10 +181,10 @@ class ReviewPage(ReviewLayout):
         return [
             Shortcut("Ctrl+O", self.tr("Open a result"), self._ask_result),
             Shortcut("Space", self.tr("Play or hold"), self.toggle_play),
-            Shortcut("Right", self.tr("Next frame"), lambda: self.step(1)),
-            Shortcut("Left", self.tr("Frame before"), lambda: self.step(-1)),
-            Shortcut("Shift+Right", self.tr("One second on"), lambda: self.jump(1)),
-            Shortcut("Shift+Left", self.tr("One second back"), lambda: self.jump(-1)),
+            Shortcut("Right", self.tr("Next frame"), lambda: self.step(1), repeats=True),
+            Shortcut("Left", self.tr("Frame before"), lambda: self.step(-1), repeats=True),
+            Shortcut("Shift+Right", self.tr("One second on"), lambda: self.jump(1), repeats=True),
+            Shortcut("Shift+Left", self.tr("One second back"), lambda: self.jump(-1), repeats=True),
             Shortcut("Home", self.tr("To the start"), lambda: self.seek(0)),
             Shortcut("End", self.tr("To the end"), lambda: self.seek(1 << 40)),
             Shortcut("A", self.tr("Everybody, or nobody"), self.choose_all),
@@ -209,6 +212,9 @@ class ReviewPage(ReviewLayout):
         results = [path for path in paths if Path(path).suffix.lower() in RESULTS]
         if results:
             self.open(results[0])
+        elif paths and self._reviewed is None:
+            words = self.tr("Open a result first (.jsonl, .csv, .json); a film goes under it")
+            self.desk.tell(Notice(words, topic=_TOPIC))
         elif paths:
             self.open_film(paths[0])
         event.acceptProposedAction()

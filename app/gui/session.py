@@ -105,7 +105,8 @@ class Session(QObject):
         if self._run is not None:
             self._next = request
             self._run.stop()
-            self._become(State.SWITCHING)
+            same = self.request is not None and request.source == self.request.source
+            self._become(State.SWITCHING if same else State.OPENING)
             return
         self.request = request
         self._become(State.OPENING if self.state is not State.SWITCHING else State.SWITCHING)
@@ -142,7 +143,7 @@ class Session(QObject):
         if self.state in (State.OPENING, State.SWITCHING, State.RUNNING, State.RECONNECTING):
             if self._next is None and link is LinkState.LOST:
                 self._become(State.RECONNECTING)
-            elif self._next is None and reading.frames_out:
+            elif self._next is None and (reading.frames_out or self.paused):
                 self._become(State.RUNNING)
         self.read.emit(reading)
 

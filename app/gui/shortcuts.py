@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QKeySequence
 from PyQt5.QtWidgets import (
+    QAbstractButton,
     QAction,
+    QApplication,
     QDialog,
     QDialogButtonBox,
     QGridLayout,
     QLabel,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -26,11 +29,13 @@ class Shortcut:
         keys: As Qt writes them: `Space`, `Ctrl+R`, `F11`.
         text: What it does, for the help sheet, translated.
         call: Does it.
+        repeats: Again and again while the key is held.
     """
 
     keys: str
     text: str
     call: Callable[[], object]
+    repeats: bool = False
 
 
 def add_shortcuts(
@@ -41,8 +46,18 @@ def add_shortcuts(
         action = QAction(each.text, widget)
         action.setShortcut(QKeySequence(each.keys))
         action.setShortcutContext(context)
-        action.triggered.connect(lambda _=False, call=each.call: call())
+        action.setAutoRepeat(each.repeats)
+        action.triggered.connect(lambda _=False, each=each: obey(each))
         widget.addAction(action)
+
+
+def obey(shortcut: Shortcut) -> None:
+    """Do it; but Space presses the button that the keyboard has chosen, as everywhere."""
+    button = QApplication.focusWidget()
+    if shortcut.keys == "Space" and isinstance(button, QAbstractButton):
+        button.click()
+    else:
+        shortcut.call()
 
 
 class HelpSheet(QDialog):
@@ -75,7 +90,16 @@ class HelpSheet(QDialog):
                 row += 1
         buttons = QDialogButtonBox(QDialogButtonBox.Close, self)
         buttons.rejected.connect(self.reject)
+        inside = QWidget()
+        inside.setLayout(grid)
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        wanted = inside.sizeHint()
+        area.setMinimumWidth(wanted.width() + area.verticalScrollBar().sizeHint().width() + 8)
         column = QVBoxLayout(self)
-        column.addLayout(grid)
-        column.addStretch(1)
+        column.addWidget(area, 1)
         column.addWidget(buttons)
+        screen = self.screen().availableGeometry().height() if self.screen() else 768
+        self.resize(self.sizeHint().width(), min(wanted.height() + 80, round(0.85 * screen)))

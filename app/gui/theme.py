@@ -23,6 +23,7 @@ class Colours:
         accent, on_accent: The main button, what is selected; words on it.
         pressed: A button that is on.
         stage: Behind the picture.
+        tick: Name of the mark's file on `accent`.
         error, warning, news, good: Backgrounds of notices; the mark of what is well.
     """
 
@@ -40,17 +41,20 @@ class Colours:
     warning: str
     news: str
     good: str
+    tick: str
 
 
 DARK = Colours(
     window="#16181d", panel="#1e2128", field="#14161a", line="#343944", text="#e8eaf0",
     faint="#9aa2b1", accent="#56b4e9", on_accent="#08131b", pressed="#233b4c", stage="#0b0c0f",
     error="#7a2530", warning="#6b4d12", news="#1f4a68", good="#3ec28f",
+    tick="tick_dark",
 )  # fmt: skip
 LIGHT = Colours(
     window="#f3f4f7", panel="#ffffff", field="#ffffff", line="#cfd4de", text="#1b1e25",
     faint="#5b6474", accent="#0f6ea8", on_accent="#ffffff", pressed="#d3e8f6", stage="#1b1e25",
     error="#f7c9cf", warning="#f8e2b0", news="#cbe6f7", good="#0b7d56",
+    tick="tick_light",
 )  # fmt: skip
 
 
@@ -169,6 +173,12 @@ QSlider::handle:horizontal {{ width: 14px; height: 14px; margin: -5px 0; border-
     background: {c.text}; }}
 QSlider::handle:horizontal:focus {{ background: {c.accent}; }}
 QCheckBox {{ spacing: 6px; }}
+QCheckBox::indicator {{ width: 14px; height: 14px; border: 1px solid {c.faint}; border-radius: 4px;
+    background: {c.field}; }}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border-color: {c.accent}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
+    image: url("{_SHAPES}/{c.tick}.svg"); }}
+QCheckBox::indicator:disabled {{ border-color: {c.line}; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QComboBox QAbstractItemView {{ background: {c.panel}; border: 1px solid {c.line};
     selection-background-color: {c.accent}; selection-color: {c.on_accent}; outline: 0; }}

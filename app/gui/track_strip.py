@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from PyQt5.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PyQt5.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PyQt5.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.person_colour import person_colour
@@ -28,10 +28,12 @@ class TrackStrip(QWidget):
         self.setAccessibleName(self.tr("People over time"))
         self.setSizePolicy(QSizePolicy.Expanding, QSizePolicy.Fixed)
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.TabFocus)
         self._tracked: Tracked | None = None
         self._spans: list[list[tuple[float, float]]] = []  # per person, in seconds
         self._chosen: Collection[int] = ()
         self._place = 0
+        self._row = 0  # the keyboard's
         self._margin = MARGIN
 
     def set_margin(self, margin: int) -> None:
@@ -41,7 +43,7 @@ class TrackStrip(QWidget):
 
     def show_result(self, tracked: Tracked | None) -> None:
         """Show the people of another result."""
-        self._tracked, self._place = tracked, 0
+        self._tracked, self._place, self._row = tracked, 0, 0
         self._spans = []
         if tracked is not None:
             times_s, steps = tracked.times_s, _usual_step_s(tracked)
@@ -84,7 +86,24 @@ class TrackStrip(QWidget):
             self._seek(event.localPos().x())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        event.ignore()  # the page's keys
+        """Up and down go to a person, Return chooses; the rest are the page's keys."""
+        steps = {Qt.Key_Up: -1, Qt.Key_Down: 1}.get(event.key())
+        if steps is not None and self._spans:
+            self._row = min(max(0, self._row + steps), len(self._spans) - 1)
+            self.update()
+        elif event.key() in (Qt.Key_Return, Qt.Key_Enter) and self._tracked is not None:
+            if self._row < len(self._tracked.tracks):
+                self.toggled.emit(self._tracked.tracks[self._row].id)
+        else:
+            event.ignore()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        self.update()
 
     def _row_at(self, at: QPointF) -> int | None:
         row = int(at.y() - 2) // _ROW
@@ -128,6 +147,12 @@ class TrackStrip(QWidget):
                 left, right = x_of(begin_s), min(x_of(end_s), GUTTER + wide)
                 bar = QRectF(left, ground.top(), max(2.0, right - left), _BAR)
                 painter.drawRoundedRect(bar, 3, 3)
+        if self.hasFocus() and self._spans:
+            painter.setBrush(Qt.NoBrush)
+            painter.setPen(QColor(colours.accent))
+            painter.drawRoundedRect(
+                QRectF(3, 2 + self._row * _ROW + 0.5, GUTTER - 6, _ROW - 1), 4, 4
+            )
         painter.setPen(QColor(colours.text))
         x = x_of(float(tracked.times_s[self._place]))
         painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.sinks.part_file import write_whole
+from app.sinks.part_file import part_path, write_whole
 from pose.errors import OutputError, UsageError
 from pose.types import ByteArray, Scene
 
@@ -41,7 +41,7 @@ def unused_name(folder: Path, now: time.struct_time, paths: Callable[[str], list
     name = time.strftime("people_%Y-%m-%d_%H-%M-%S", now)
     tries = [name, *(f"{name}-{number}" for number in range(2, 1000))]
     for each in tries:
-        if not any(path.exists() for path in paths(each)):
+        if not any(one.exists() for path in paths(each) for one in (path, part_path(path))):
             return each
     raise OutputError(f"{folder}: there are a thousand files called {name} already; tidy up")
 

@@ -133,3 +133,18 @@ def test_pictures_are_known_by_their_name(
     monkeypatch.chdir(touched(tmp_path, "d/1.jpg", "odd[1].mp4", "odd[2].png"))
 
     assert are_pictures(text) is pictures
+
+
+def test_a_name_leaves_room_for_what_is_put_to_it(tmp_path: Path) -> None:
+    """Discs take 255 bytes a name; letters beyond ASCII need several."""
+    inputs = [f"{'x' * 251}.mp4", f"{'x' * 250}.mp4", f"{'ü' * 120}.mp4"]
+
+    names = result_names(inputs)
+
+    assert len(set(names)) == 3
+    for name in names:
+        (tmp_path / f"{name}.part.jsonl").touch()
+
+
+def test_a_place_that_no_disc_takes_is_no_crash() -> None:
+    check_free([Path("x" * 300)], [], overwrite=False)

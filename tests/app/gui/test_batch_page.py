@@ -235,3 +235,91 @@ def test_rows_that_stay_keep_their_selection(page: BatchPage, qtbot: QtBot, tmp_
 
     chosen = [index.data(ROW).entry.text for index in page.rows.selectedIndexes()]
     assert chosen == [str(tmp_path / "b.mp4")]
+
+
+def test_while_it_works_the_folder_stays(page: BatchPage, qtbot: QtBot, tmp_path: Path) -> None:
+    add(page, qtbot, drawn.write_clip(tmp_path / "walk.mp4", 30))
+    before = page.out
+
+    with qtbot.waitSignal(page.queue.ended, timeout=MINUTE_MS):
+        page.toggle()
+        assert not page.out_button.isEnabled()
+        page.choose_out(str(tmp_path / "elsewhere"))
+
+    assert page.out == before and states(page) == ["done"]
+    assert page.out_button.isEnabled()
+
+
+def test_a_folder_that_cannot_be_opened_is_not_taken(
+    page: BatchPage, told: Told, qtbot: QtBot, tmp_path: Path
+) -> None:
+    before = page.out
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / ".batch.manifest").write_text("{")
+
+    page.choose_out(str(bad))
+    qtbot.waitUntil(lambda: "bad" in told.last)
+
+    assert page.out == before
+    assert told.desk.settings.get(BatchPageSettings).out == str(before)
+    good = tmp_path / "good"
+    page.choose_out(str(good))
+    qtbot.waitUntil(lambda: page.out == good)
+    assert told.desk.settings.get(BatchPageSettings).out == str(good)
+
+
+def test_what_is_dropped_before_the_folder_is_open_is_not_lost(
+    told: Told, qtbot: QtBot, tmp_path: Path
+) -> None:
+    told.desk.settings.put(BatchPageSettings(out=str(tmp_path / "out"), formats=("jsonl",)))
+    page = BatchPage(told.desk)
+    qtbot.addWidget(page)
+
+    page.add([str(drawn.write_clip(tmp_path / "walk.mp4", 2))])
+
+    qtbot.waitUntil(lambda: states(page) == ["waiting"])
+    page.close_down()
+
+
+def test_without_a_folder_nothing_is_added_in_silence(
+    told: Told, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (tmp_path / ".batch.manifest").write_text("{")
+    told.desk.settings.put(BatchPageSettings(out=str(tmp_path)))
+    page = BatchPage(told.desk)
+    qtbot.addWidget(page)
+    qtbot.waitUntil(lambda: "manifest" in told.last)
+
+    page.add([str(tmp_path / "walk.mp4")])
+
+    assert "choose another with Results in" in told.last
+
+
+def test_what_stands_in_the_way_is_replaced_once_that_is_allowed(
+    page: BatchPage, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page.out.mkdir(parents=True)
+    (page.out / "walk.jsonl").write_text("older")
+    add(page, qtbot, drawn.write_clip(tmp_path / "walk.mp4", 2))
+    with qtbot.waitSignal(page.queue.ended, timeout=MINUTE_MS):
+        page.toggle()
+    assert states(page) == ["failed"]
+
+    page._remember(overwrite=True)
+    choose(page, 0)
+    page.retry()
+    with qtbot.waitSignal(page.queue.ended, timeout=MINUTE_MS):
+        page.toggle()
+
+    assert states(page) == ["done"]
+
+
+def test_smoothing_is_the_live_page_s_and_a_film_is_no_mirror(page: BatchPage, told: Told) -> None:
+    dials = Dials(smooth=False, style=DrawStyle(mirror=True, show_boxes=True))
+    told.desk.settings.put(Controls(dials=dials))
+
+    settings = page.settings
+
+    assert not settings.people.smooth
+    assert settings.style == DrawStyle(show_boxes=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,7 @@ from app.gui.page import Desk
 from app.gui.presets import BUILT_IN, DEFAULT, Controls, Presets
 from app.gui.session import State
 from app.gui.settings import Settings
+from app.gui.shortcuts import obey
 from app.gui.source_picker import SourceSettings
 from app.sources.listing import Listed
 from app.sources.live import LinkState
@@ -314,3 +316,45 @@ def test_a_first_run_plays_what_is_at_hand(
         page.deleteLater()
 
     assert script.opens == [plays]
+
+
+def test_space_presses_the_button_that_the_keyboard_chose(live: LivePage, qtbot: QtBot) -> None:
+    key = next(each for each in live.shortcuts() if each.keys == "Space")
+    started: list[bool] = []
+    boxes = live.panel.checks["show_boxes"]
+
+    live.setFocus()
+    obey(replace(key, call=lambda: started.append(True)))
+    boxes.setFocus(Qt.TabFocusReason)
+    qtbot.waitUntil(boxes.hasFocus)
+    obey(replace(key, call=lambda: started.append(True)))
+
+    assert started == [True]
+    assert live.panel.controls.dials.style.show_boxes
+    assert not boxes.focusPolicy() & Qt.ClickFocus, "a click leaves Space to the page"
+
+
+def test_full_screen_ends_with_the_page_and_when_somebody_else_ends_it(
+    live: LivePage, qtbot: QtBot
+) -> None:
+    for end in (live.left, live.full_screen_ended):
+        live.toggle_full_screen()
+        assert live.bar.isHidden()
+        end()
+        assert not live.bar.isHidden() and not live.panel.isHidden()
+
+
+@pytest.mark.parametrize("name", ["Fast", " Fast ", ""])
+def test_a_preset_that_cannot_be_called_so_is_told(live: LivePage, qtbot: QtBot, name: str) -> None:
+    with qtbot.waitSignal(live.panel.name_refused):
+        live.panel.keep_preset(name)
+
+    assert not Presets(live.desk.settings).is_own(name.strip())
+
+
+def test_a_preset_of_ones_own_can_be_deleted_though_it_equals_another(live: LivePage) -> None:
+    live.panel.apply(DEFAULT)
+
+    live.panel.keep_preset("Mine")
+
+    assert live.panel.preset.key == "Mine" and not live.panel.delete_preset.isHidden()

@@ -69,6 +69,9 @@ class PlainPage(Page):
     def left(self) -> None:
         self.events.append("left")
 
+    def full_screen_ended(self) -> None:
+        self.events.append("full screen ended")
+
     def themed(self) -> None:
         self.events.append("themed")
 
@@ -117,6 +120,26 @@ def test_pages_are_made_when_they_are_wanted(window: MainWindow) -> None:
 
     window.open_page("one")
     assert window.page is one
+
+
+def test_at_first_the_keys_are_the_page_s(window: MainWindow) -> None:
+    assert not isinstance(window.focusWidget(), QAbstractButton)
+
+
+def test_a_full_screen_that_somebody_else_ends_is_told_and_none_is_restored(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    page = window.page
+    assert isinstance(page, PlainPage)
+
+    window.full_screen(True)
+    qtbot.waitUntil(window.isFullScreen)
+    window.close()
+    assert not MainWindow(window._settings, PLAIN).isFullScreen()
+    window.showNormal()
+
+    qtbot.waitUntil(lambda: "full screen ended" in page.events)
+    assert not window._sidebar.isHidden()
 
 
 def test_every_theme_is_worn_by_everybody(window: MainWindow) -> None:

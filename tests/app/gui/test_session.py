@@ -57,12 +57,27 @@ def test_another_request_replaces_the_one_that_runs(
 
     session.start(Request("second", replace(networks, batch=2)))
     session.start(Request("third", replace(networks, batch=3)))
-    assert session.state is State.SWITCHING
+    assert session.state is State.OPENING
     qtbot.waitUntil(lambda: script.opens == ["first", "third"], timeout=20_000)
     script.give(1)
     until(qtbot, session, State.RUNNING)
 
     assert session.request is not None and session.request.people.batch == 3
+
+
+def test_other_networks_are_there_also_while_it_is_paused(
+    session: Session, script: Scripted, networks: PeopleConfig, qtbot: QtBot
+) -> None:
+    session.start(Request("0", networks))
+    script.give(1)
+    until(qtbot, session, State.RUNNING)
+    session.pause(True)
+
+    session.start(Request("0", replace(networks, batch=2)))
+
+    assert session.state.value == "switching"
+    until(qtbot, session, State.RUNNING)
+    assert session.request is not None and session.request.people.batch == 2
 
 
 def test_an_error_ends_it_and_is_told(

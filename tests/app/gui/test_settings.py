@@ -51,6 +51,12 @@ class Section:
         ({"inner": {"size_wh": [4, 3], "names": ["n"]}}, Section(inner=Inner((4, 3), ("n",)))),
         ({"inner": {"size_wh": [4]}}, Section()),
         ({"inner": {"size_wh": None}}, Section()),
+        ({"number": 10**30}, Section()),
+        ({"share": float("inf")}, Section()),
+        ({"share": float("nan")}, Section()),
+        ({"share": 1e300}, Section()),
+        ({"several": []}, Section()),
+        ({"folder": 3, "inner": {"names": 4}}, Section()),
     ],
 )
 def test_what_does_not_fit_keeps_its_default(plain: object, section: Section) -> None:
@@ -88,7 +94,7 @@ def test_a_change_is_written_soon(tmp_path: Path, qtbot: QtBot) -> None:
     assert json.loads(path.read_text())["Section"]["number"] == 5
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", "\x00\xff"])
+@pytest.mark.parametrize("content", ["{", "[1]", "\x00\xff", "[" * 100_000])
 def test_a_damaged_file_opens_the_window_with_defaults(
     tmp_path: Path, qtbot: QtBot, content: str
 ) -> None:

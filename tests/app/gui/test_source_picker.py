@@ -76,3 +76,31 @@ def test_a_look_that_fails_leaves_the_list_usable(desk: Desk, qtbot: QtBot) -> N
         picker.look()
 
     assert picker.refresh.isEnabled() and picker.settings == SourceSettings(text=str(CLIP))
+
+
+def test_a_text_that_no_disc_could_hold_is_forgotten(picker: SourcePicker) -> None:
+    known = SourceSettings(text="x" * 300, recent=("x" * 300, "screen://0,0,64,48"))
+
+    picker.restore(known)
+
+    assert picker.box.findData("x" * 300) < 0
+    assert picker.box.findData("screen://0,0,64,48") >= 0
+
+
+def test_the_mode_of_a_camera_is_remembered_until_it_is_found(desk: Desk, qtbot: QtBot) -> None:
+    """Also where the window is closed before the cameras were found."""
+    known = SourceSettings("/dev/video0", (640, 480), 30.0)
+    picker = SourcePicker(desk.offload, lambda: [CAMERA, SCREEN])
+    qtbot.addWidget(picker)
+    picker.restore(known)
+    assert picker.options.camera_size_wh == (640, 480)
+    assert (picker.settings.size_wh, picker.settings.fps) == ((640, 480), 30.0)
+
+    with qtbot.waitSignal(picker.looked, timeout=20_000):
+        picker.look()
+    picker.restore(known)
+
+    assert picker.modes.currentText() == str(CAMERA.modes[1])
+    picker.modes.setCurrentIndex(0)
+    picker.modes.activated.emit(0)
+    assert picker.options.camera_size_wh is None, "as the camera likes"
