@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import errno
 import importlib
 import importlib.util
+import io
 import logging
 import os
 import signal
@@ -34,6 +36,7 @@ from pose.errors import (
     masked,
 )
 
+_REFUSALS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})  # what a place to print to says
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell says it
 
 # command -> module with a docstring, a frozen dataclass `Config` and `run(config)`, imported late
@@ -88,6 +91,11 @@ def main(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # `main.py … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OutputError.exit_code
+    except OSError as error:
+        if error.errno not in _REFUSALS or error.filename is not None:
+            return _bug()
+        _say(f"error: standard output cannot be written: {error.strerror}")
         return OutputError.exit_code
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
@@ -163,12 +171,23 @@ def _log_to_stderr() -> None:
     logging.getLogger("libav").setLevel(logging.CRITICAL)  # sources tell damage in one line
 
 
+def _open_outputs() -> None:
+    """Whatever was closed or speaks little, every word finds a way out."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # `main.py … >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
     sys.exit(EXIT_TERMINATED)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminate)
+    _open_outputs()
     _log_to_stderr()
     code = main(sys.argv[1:])
     if left_behind():  # inside a library; the interpreter's own end would crash it

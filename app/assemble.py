@@ -133,6 +133,9 @@ def make_groups(
     unknown = [name for names, _ in plan for name in names if name not in makers]
     if unknown:
         raise UsageError(f"expected stages of {', '.join(makers)}, got {', '.join(unknown)}")
+    places = [list(makers).index(name) for names, _ in plan for name in names]
+    if places != sorted(places):
+        raise UsageError(f"expected stages in the order of {', '.join(makers)}, got {groups!r}")
     return [
         SideBySide([[makers[name]() for name in names] for _ in range(count)])
         for names, count in plan

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated
 
 import tyro
 
 from engines.choose import EngineName
+from engines.engine import MOST_THREADS
 from pose.errors import UsageError
 
 
@@ -55,10 +57,17 @@ class PeopleConfig:
         return (self.pose,) if isinstance(self.pose, str) else self.pose
 
 
+MOST_LANES = 64
+_LIMITS: dict[str, tuple[float, float]] = {
+    "detect_every": (1, inf), "max_people": (1, inf), "batch": (0, inf),
+    "threads": (0, MOST_THREADS), "lanes": (0, MOST_LANES), "min_score": (-inf, inf),
+}  # fmt: skip
+
+
 def check(config: PeopleConfig) -> None:
     """Refuse numbers that cannot be: UsageError."""
-    least = {"detect_every": 1, "max_people": 1, "batch": 0, "threads": 0, "lanes": 0}
-    for name, low in least.items():
-        if getattr(config, name) < low:
-            flag = name.replace("_", "-")
-            raise UsageError(f"expected --{flag} of {low} or more, got {getattr(config, name)}")
+    for name, (low, high) in _LIMITS.items():
+        value = getattr(config, name)
+        if not low <= value <= high:  # NaN too
+            wanted = f"{low:g} or more" if high == inf else f"{low:g} to {high:g}"
+            raise UsageError(f"expected --{name.replace('_', '-')} of {wanted}, got {value}")

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+import numpy as np
 from typing_extensions import Self
 
 from app.networks import person_detector, pose_estimator
 from app.people import PeopleConfig, check
+from pose.errors import InputError
 from pose.skeleton import Skeleton
 from pose.types import ByteArray, Frame, Poses
 
@@ -65,10 +67,20 @@ class PeopleFinder:
         Returns:
             Keypoints (N, K, 2) in its pixels, NaN where not found, their scores (N, K), and the
             people's boxes (N, 4) with scores; the surest first.
+
+        Raises:
+            InputError: It is no picture, such as the None of a file that OpenCV cannot read.
         """
         return self.each([image])[0]
 
     def each(self, images: Sequence[ByteArray]) -> list[Poses]:
         """The same of several pictures, whose people fill the networks' batches together."""
+        for image in images:
+            shape: tuple[int, ...] = getattr(image, "shape", ())
+            if len(shape) != 3 or shape[2] != 3 or not image.size or image.dtype != np.uint8:
+                kind = f"{image.dtype} {shape}" if shape else type(image).__name__
+                raise InputError(
+                    f"expected a picture (H, W, 3) of uint8, got {kind}; could its file be read?"
+                )
         frames = [Frame(index, 0.0, image, alone=True) for index, image in enumerate(images)]
         return self._estimate(frames, self._detect(frames)) if frames else []

@@ -25,7 +25,7 @@ from build_engine.tensorrt_features import Precision
 from build_engine.watch import watched
 from engines.engine import read_network_file
 from engines.engine_file import SUFFIX
-from model_zoo.card_page import card_page
+from model_zoo.card_page import PAGE_HEAD, card_page
 from model_zoo.zoo import model_path
 from pose.card import ModelCard
 from pose.errors import InputError, OutputError, UsageError
@@ -80,6 +80,7 @@ class Config:
 def run(config: Config) -> None:
     """Do what is asked, and say what was written."""
     onnx = config.onnx
+    _refuse_inputs(config)
     if config.checkpoint is None and (config.measured or config.name):
         raise UsageError("--measured and --name go on the card of an export: give --checkpoint too")
     if config.checkpoint is not None and config.out and config.out.suffix == ".safetensors":
@@ -120,10 +121,28 @@ def run(config: Config) -> None:
     sys.stdout.write(_told(made, config.precision))
 
 
+def _refuse_inputs(config: Config) -> None:
+    """OutputError where what is written would take the place of what is read."""
+    read = [config.checkpoint] if config.checkpoint else [Path(config.onnx)] if config.onnx else []
+    read += [Path(what.rpartition("=")[2]) for what in config.measured]
+    written = [Path(config.onnx)] if config.checkpoint and config.onnx else []
+    written += [config.out] if config.out is not None else []
+    places = [path.resolve() for path in (*read, *written)]
+    for path in written:
+        if places.count(path.resolve()) > 1:
+            raise OutputError(f"{path} is read or written already; give it another name")
+
+
 def write_page(card: ModelCard, network: Path) -> Path:
-    """Write the card beside its network, to read; OutputError if it cannot be written."""
+    """Write the card beside its network, to read; somebody else's page of that name stays.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     path = network.with_suffix(".md")
     try:
+        if path.is_file() and PAGE_HEAD not in path.read_text("utf-8", "replace"):
+            path = network.with_suffix(".card.md")
         path.write_text(card_page(card), "utf-8")
     except OSError as error:
         raise OutputError(f"could not write {path}: {error}") from error
@@ -160,15 +179,17 @@ def _convert(onnx: str, out: Path, config: Config) -> None:
 
     source = model_path(onnx)
     card = card_in_onnx(read_network_file(source), str(source))
-    if config.precision == "fp32" or card.precision != "fp32":
+    if config.precision == "fp32":
+        raise UsageError("expected --precision fp16 or int8 with --out X.onnx, got fp32")
+    if card.precision != "fp32":
         raise UsageError(
             f"{source} is in {card.precision}: expected a float32 file and --precision fp16 or int8"
         )
     content, parity = converted(
         source, card, config.precision, config.keep_fp32, config.pictures, config.calibrate_on
     )
-    write_bytes(content, out)
     before = source.stat().st_size
+    write_bytes(content, out)
     sys.stdout.write(
         f"{out}: {len(content) / 1e6:.2f} MB (was {before / 1e6:.2f})\n"
         + _cost(config.precision, parity)

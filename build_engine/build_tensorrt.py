@@ -127,6 +127,9 @@ def build_plan(
         config.progress_monitor = monitor
 
     plan = builder.build_serialized_network(network, config)
+    interruption = tensorrt_library.interrupted()
+    if interruption is not None:
+        raise interruption
     if monitor is not None and monitor.stopped is not None:
         raise monitor.stopped
     if plan is None:
@@ -247,6 +250,7 @@ def _monitor(trt: Any, watch: Watch) -> Any:
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             self._tell(phase_name, step + 1)
+            self.stopped = self.stopped or tensorrt_library.interrupted()
             return self.stopped is None
 
         def _tell(self, phase: str, done: int) -> None:

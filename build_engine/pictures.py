@@ -63,7 +63,10 @@ def _images(source: Path, count: int) -> Iterator[ByteArray]:
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES)
     places = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).astype(int))
     for place in places if files else ():
-        image = cv2.imdecode(np.fromfile(files[place], np.uint8), cv2.IMREAD_COLOR)
+        try:
+            image = cv2.imdecode(np.fromfile(files[place], np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:  # empty, or larger than OpenCV takes
+            continue
         if image is not None:
             yield np.asarray(image, np.uint8)
 

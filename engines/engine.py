@@ -22,6 +22,8 @@ from pose.card import ModelCard
 from pose.errors import EngineError, ModelFileError, UsageError
 from pose.types import FloatArray
 
+MOST_THREADS = 256  # in one network: more hold memory and wait for each other
+
 
 class Engine(Protocol):
     """A network that is ready to run once entered, and again after each leaving and entering.

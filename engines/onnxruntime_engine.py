@@ -20,7 +20,7 @@ import onnxruntime
 from typing_extensions import Self
 
 from engines.batching import Batching
-from engines.engine import read_network_file
+from engines.engine import MOST_THREADS, read_network_file
 from pose.card import ModelCard
 from pose.errors import EngineError, ModelFileError, UsageError
 from pose.onnx_header import card_in_onnx
@@ -59,11 +59,12 @@ class OnnxRuntimeEngine:
         Raises:
             ModelFileError: Not a network file that can be used.
             EngineError: A provider that was asked for is not in this ONNX Runtime.
-            UsageError: Negative threads, or no room for a picture.
+            UsageError: Negative threads, or far too many, or no room for a picture.
         """
-        if threads < 0 or max_batch < 1:
+        if not 0 <= threads <= MOST_THREADS or max_batch < 1:
             raise UsageError(
-                f"expected threads >= 0 and max_batch >= 1, got {threads} and {max_batch}"
+                f"expected threads from 0 to {MOST_THREADS} and max_batch >= 1, "
+                f"got {threads} and {max_batch}"
             )
         self.card = card_in_onnx(read_network_file(path), str(path))
         self.max_batch = max_batch

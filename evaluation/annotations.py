@@ -8,6 +8,7 @@ missing: `image.all_people_labelled` (true unless said otherwise) and `annotatio
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from pose.errors import InputError
 from pose.skeleton import COCO_17, SKELETONS, Skeleton
 from pose.types import FloatArray, IntArray
 
+_FARTHEST = 1e6  # pixels: what lies beyond is no label
 HEAD_FACTOR = 0.6  # Andriluka et al., CVPR 2014: head size = 0.6 * diagonal of the head's box
 
 
@@ -134,7 +136,7 @@ def read_annotations(path: Path, folder: Path) -> Annotations:
         )
     try:
         annotations = _parsed(content, path, folder)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{path}: not in COCO's format ({type(error).__name__}: {error})"
         ) from error
@@ -150,7 +152,7 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, got something else ({error})") from error
 
 
@@ -206,15 +208,30 @@ def _people(rows: Sequence[Mapping[str, Any]], keypoint_count: int) -> People:
     triples = _column(rows, 3 * keypoint_count, lambda row: row.get("keypoints") or nothing)
     xyv = triples.reshape(count, keypoint_count, 3)
     heads = _column(rows, 4, lambda row: row.get("bbox_head", [np.nan] * 4))
-    areas = [row.get("area", row["bbox"][2] * row["bbox"][3]) for row in rows]
+    areas = _column(rows, 1, _area)[:, 0]
+    for row, box, area, person in zip(rows, xywh, areas, xyv, strict=True):
+        labelled = person[person[:, 2] > 0]
+        # Zero sides stay: COCO itself has some.
+        if not (np.abs(box) <= _FARTHEST).all() or (box[2:] < 0).any() or not 0 <= area < np.inf:
+            raise ValueError(
+                f"annotation {row['id']}: expected a box and an area of finite numbers, "
+                f"not negative, got {box.tolist()} and {area}"
+            )
+        if not (np.abs(labelled) <= _FARTHEST).all():
+            raise ValueError(f"annotation {row['id']}: expected keypoints of finite numbers")
     return People(
         ids=np.array([row["id"] for row in rows], np.int64),
         xyxy=boxes.xyxy_from_xywh(xywh),
         keypoints=np.where(xyv[..., 2:] > 0, xyv[..., :2], np.nan).astype(np.float32),
-        areas=np.array(areas, np.float32),
+        areas=areas.astype(np.float32),
         crowd=np.array([bool(row.get("iscrowd", 0)) for row in rows], np.bool_),
         head_sizes=(HEAD_FACTOR * np.hypot(heads[:, 2], heads[:, 3])).astype(np.float32),
     )
+
+
+def _area(row: Mapping[str, Any]) -> Sequence[float]:
+    area = row.get("area")
+    return [row["bbox"][2] * row["bbox"][3] if area is None else area]
 
 
 def _column(
@@ -233,7 +250,7 @@ def _column(
 def _check_photographs(photographs: Sequence[Photograph], path: Path, folder: Path) -> None:
     if not photographs:
         raise InputError(f"{path}: it names no photographs")
-    missing = [photo.path for photo in photographs if not photo.path.is_file()]
+    missing = [photo.path for photo in photographs if not os.path.isfile(photo.path)]
     if missing:
         raise InputError(
             f"{len(missing)} of the {len(photographs)} photographs of {path.name} are not in "

@@ -124,7 +124,7 @@ def cut_off(labelled: Labelled, below: float = 1.0, beside: float = 1.0) -> list
     parts = []
     for row in labelled.rows:
         x, y, width, height = row["bbox"]
-        if row.get("iscrowd") or not any(row.get("keypoints", [])[2::3]):
+        if row.get("iscrowd") or not any((row.get("keypoints") or [])[2::3]):
             continue
         margin = 0.25 * max(width, height)
         left, top = max(0, round(x - margin)), max(0, round(y - margin))
@@ -154,7 +154,8 @@ def _moved_row(row: Row, matrix: Matrix, size_wh: tuple[int, int]) -> dict[str, 
     reach = np.hypot(linear[:, 0] * width / 2, linear[:, 1] * height / 2)
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach, size_wh)
     before, after = 4 * reach[0] * reach[1], np.prod(np.maximum(high - low, 0))
-    area = row.get("area", width * height) * abs(float(np.linalg.det(linear)))
+    known = row.get("area")
+    area = (width * height if known is None else known) * abs(float(np.linalg.det(linear)))
     changed = {
         **{key: value for key, value in row.items() if key not in ("segmentation", "bbox_head")},
         "bbox": [float(low[0]), float(low[1]), *(float(side) for side in high - low)],

@@ -21,7 +21,9 @@ import numpy.typing as npt
 import tyro
 from rich.progress import track
 
+from app.batch.inputs import check_free
 from app.pipeline.progress import TALK
+from app.sinks.part_file import naming
 from app.steps.detect import PersonDetector
 from app.steps.ensemble import EnsembleEstimator, as_one
 from app.steps.estimate import CropEstimator
@@ -107,22 +109,45 @@ class Config:
 
 def run(config: Config) -> None:
     """Measure and print; errors as in `measure`."""
-    report = measure(config)
+    report, annotations, found = _measured(config)
     sys.stdout.write(as_json(report) + "\n" if config.json else as_text(report))
     if config.published and not config.json:
         names = " + ".join(Path(name).stem for name in config.poses) + ", flip" * config.flip
         sys.stdout.write("\n" + as_slides(f"ours, {names}", report.title, report.figures))
+    if config.save:  # at last: the figures are told even where the disc refuses it
+        sys.stdout.flush()
+        write_results(config.save, annotations, found, config.seen)
 
 
 def measure(config: Config) -> Report:
-    """Predict and judge.
+    """Predict and judge; saves nothing.
 
     Raises:
         UsageError: The options do not fit together.
         InputError: Labels, photographs or results cannot be used.
         UnavailableError: A package or a backend is missing.
-        OutputError: `save` could not be written.
+        OutputError: `save` would replace an input.
     """
+    return _measured(config)[0]
+
+
+def check_place(flag: str, path: Path | None, inputs: Iterable[Path]) -> None:
+    """Find out before hours of work whether a result has a place.
+
+    Raises:
+        UsageError: It is no file's name.
+        OutputError: It would replace an input, or its folder cannot be made.
+    """
+    if path is None:
+        return
+    if not path.name or path.is_dir():
+        raise UsageError(f"{flag}: expected the name of a file, got {path}")
+    check_free([path], map(str, inputs), overwrite=True)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _check(config: Config) -> None:
     if config.boxes not in (TRUTH, DETECTOR) and not config.boxes.endswith(".json"):
         raise UsageError(
             f"--boxes: expected truth, detector or a .json results file, got {config.boxes!r}"
@@ -140,6 +165,21 @@ def measure(config: Config) -> Report:
         box_rule(config.nms)
     if config.limit < 0:
         raise UsageError(f"--limit: expected a number of photographs, got {config.limit}")
+    if config.max_people < 1 or not 0 <= config.min_score <= 1:
+        raise UsageError(
+            "expected --max-people of 1 or more and --min-score from 0 to 1, "
+            f"got {config.max_people} and {config.min_score}"
+        )
+    if config.each and len(set(config.poses)) < len(config.poses):
+        raise UsageError(f"--each: expected different models, got {' '.join(config.poses)}")
+
+
+def _measured(config: Config) -> tuple[Report, Annotations, Predictions]:
+    """The report, and what it is about."""
+    _check(config)
+    given = [] if config.boxes in (TRUTH, DETECTOR) else [Path(config.boxes)]
+    against = [config.against] if config.against else []
+    check_place("--save", config.save, [config.annotations, *given, *against])
     annotations = read_annotations(config.annotations, config.images)
     annotations = annotations.spread(config.limit or len(annotations.photographs))
     if config.boxes == TRUTH and not annotations.people_with_keypoints:
@@ -149,9 +189,6 @@ def measure(config: Config) -> Report:
     other = read_results(config.against, annotations) if config.against else None
     predicted, knows, judge_boxes = _predictions(config, annotations)
     found = without_doubles(predicted, annotations.skeleton, config.pose_nms, config.seen)
-    if config.save:
-        write_results(config.save, annotations, found, config.seen)
-
     weights = bootstrap.draw(len(annotations.photographs))
     true = config.boxes == TRUTH
     ours = score(annotations, found, knows, weights, true, judge_boxes, config.seen)
@@ -169,9 +206,9 @@ def measure(config: Config) -> Report:
         else {},
     )
     if other is None:
-        return report
+        return report, annotations, found
     theirs = score(annotations, other, annotations.skeleton, weights, true, other.poses is None)
-    return replace(report, differences=_differences(ours, theirs))
+    return replace(report, differences=_differences(ours, theirs)), annotations, found
 
 
 def _members(
@@ -201,6 +238,11 @@ def _predictions(
     given = None
     if known is None and config.boxes not in (TRUTH, DETECTOR):
         given = read_results(Path(config.boxes), annotations)
+        if given.poses is not None and config.each:
+            raise UsageError(
+                f"--each: {config.boxes} has keypoints, which are judged as they are; "
+                "give a file of boxes"
+            )
         if given.poses is not None:
             return given, annotations.skeleton, False
         known = given.boxes

@@ -25,12 +25,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from app.machine import machine_name
 from app.pipeline.progress import TALK
 from evaluation import bootstrap
 from evaluation.annotations import Annotations, read_annotations
 from evaluation.contenders import PERSON, POSE, Contender, contenders
+from evaluation.evaluate import check_place
 from evaluation.pareto_plot import Point, draw, front, write
 from evaluation.scores import score
 from pose.errors import InputError, UsageError
@@ -95,9 +97,13 @@ def run(config: Config) -> None:
     """
     if not config.threads or min(*config.threads, config.people, config.rounds, config.runs) < 1:
         raise UsageError("expected --threads, --people, --rounds and --runs of 1 or more")
+    if config.limit < 0:
+        raise UsageError(f"--limit: expected a number of photographs, got {config.limit}")
     if config.out is not None and config.out.suffix.lower() != ".png":
         raise UsageError(f"--out: expected a name that ends in .png, got {config.out}")
     annotations = read_annotations(config.annotations, config.images)
+    photographs = [photo.path for photo in annotations.photographs]
+    check_place("--out", config.out, [config.annotations, *photographs])
     annotations = annotations.spread(config.limit or len(annotations.photographs))
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
         everybody = contenders(config.models, config.peers, Path(folder))
@@ -110,7 +116,7 @@ def run(config: Config) -> None:
         sys.stdout.write(json.dumps(_as_json(rows, config)) + "\n")
         return
     console = Console(file=sys.stdout, width=130)
-    console.print(f"{config.annotations.name}, {machine_name()}")
+    console.print(Text(f"{config.annotations.name}, {machine_name()}"))
     for task in (POSE, PERSON):
         some = [row for row in rows if row.task == task]
         if some:
@@ -219,7 +225,7 @@ def _table(rows: Sequence[Row], task: str, config: Config) -> Table:
             if row.name in {each.name for each in front(_points(rows, count))}
         ]
         table.add_row(
-            row.name,
+            Text(row.name),
             f"{row.accuracy:.3f}",
             "{:.3f} to {:.3f}".format(*row.interval),
             *(f"{row.ms[count]:.1f}" for count in threads),

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pose.errors import OutputError
+from app.sinks.part_file import write_whole
 from pose.types import ByteArray
 
 _SIZE_WH = (1200, 760)
@@ -109,13 +109,7 @@ def draw(points: Sequence[Point], title: str, figure: str) -> ByteArray:
 def write(path: Path, rows: Sequence[Sequence[ByteArray]]) -> None:
     """Rows of pictures, all of one size, in one PNG; OutputError if it cannot be written."""
     _, content = cv2.imencode(".png", np.vstack([np.hstack(row) for row in rows]))
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.tobytes())
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_whole(path, content.tobytes())
 
 
 def _time_ticks(low: float, high: float) -> list[float]:

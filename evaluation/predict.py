@@ -123,7 +123,10 @@ def read_frames(photographs: Sequence[Photograph], first_index: int) -> Iterator
     how = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     for index, photo in enumerate(photographs, start=first_index):
         stored = np.fromfile(photo.path, np.uint8)
-        image = cv2.imdecode(stored, how) if len(stored) else None
+        try:
+            image = cv2.imdecode(stored, how) if len(stored) else None
+        except cv2.error:  # larger than OpenCV takes
+            image = None
         if image is None:
             raise InputError(f"{photo.path}: expected a photograph, cannot read it as one")
         frame = Frame(index=index, time_s=float(index), image=image.astype(np.uint8, copy=False))

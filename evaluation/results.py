@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from app.sinks.part_file import write_whole
 from evaluation.annotations import Annotations, read_json
 from evaluation.predict import Predictions
 from pose import boxes
-from pose.errors import InputError, OutputError
+from pose.errors import InputError
 from pose.ranking import SEEN, person_scores
 from pose.types import Boxes, FloatArray, Poses
 
@@ -61,19 +62,16 @@ def box_entries(annotations: Annotations, found: Sequence[Boxes]) -> list[Entry]
 def write_results(
     path: Path, annotations: Annotations, predictions: Predictions, seen: float = SEEN
 ) -> None:
-    """Write what was found as one COCO results file; OutputError if that fails."""
-    entries = box_entries(annotations, predictions.boxes)
-    if predictions.poses is not None:
-        for entry, posed in zip(
-            entries, keypoint_entries(annotations, predictions.poses, seen), strict=True
-        ):
-            entry.update(posed)  # `score` becomes the person's: box times keypoints
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(json.dumps(entries), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    """Write what was found as one COCO results file; OutputError if that fails.
+
+    Poses go without boxes: COCO's own tools would take a find's size from the box, and sort
+    people into medium and large by it where we, and they without one, go by the keypoints.
+    """
+    if predictions.poses is None:
+        entries = box_entries(annotations, predictions.boxes)
+    else:
+        entries = keypoint_entries(annotations, predictions.poses, seen)
+    write_whole(path, json.dumps(entries).encode())
 
 
 def read_results(path: Path, annotations: Annotations) -> Predictions:
@@ -96,7 +94,7 @@ def read_results(path: Path, annotations: Annotations) -> Predictions:
         raise InputError(f"{path}: expected COCO results, a list of objects, got something else")
     try:
         return _grouped(entries, path, annotations)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{path}: expected image_id, category_id, score and bbox or {len(annotations.skeleton)}"
             f" keypoints in every entry ({type(error).__name__}: {error})"
@@ -104,6 +102,7 @@ def read_results(path: Path, annotations: Annotations) -> Predictions:
 
 
 def _grouped(entries: Sequence[Entry], path: Path, annotations: Annotations) -> Predictions:
+    entries = [{**entry, "image_id": int(entry["image_id"])} for entry in entries]
     unknown = sorted({entry["image_id"] for entry in entries} - annotations.known_ids)
     if unknown:
         raise InputError(
@@ -130,12 +129,19 @@ def _grouped(entries: Sequence[Entry], path: Path, annotations: Annotations) -> 
 def _boxes(group: Sequence[Entry]) -> Boxes:
     """ValueError if a box is not four finite numbers or a score is not one."""
     xywh = np.array([entry["bbox"] for entry in group], np.float32).reshape(-1, 4)
+    _check_finite(xywh)
     return Boxes(boxes.xyxy_from_xywh(xywh), _scores(group))
+
+
+def _check_finite(values: FloatArray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError("expected finite numbers")
 
 
 def _poses(group: Sequence[Entry], keypoint_count: int) -> Poses:
     triples = np.array([entry["keypoints"] for entry in group], np.float32)
     xyv = triples.reshape(len(group), keypoint_count, 3)
+    _check_finite(xyv)
     found = (xyv != 0).any(axis=2, keepdims=True)  # COCO's code never looks at v alone
     keypoints = np.where(found, xyv[..., :2], np.nan).astype(np.float32)
     around = boxes.around_keypoints(keypoints, np.ones_like(xyv[..., 2]))

@@ -24,6 +24,7 @@ import numpy as np
 from rich.progress import track
 
 from app.pipeline.progress import TALK
+from app.sinks.part_file import naming
 from app.steps.detect import PersonDetector
 from app.steps.estimate import CropEstimator
 from engines.engine import open_engine
@@ -38,7 +39,7 @@ from pose.errors import InputError, UsageError
 from pose.types import Frame, Poses
 
 STEADINESS = "steadiness"
-_FIGURES = ("AP", "AP50", "PCK")
+_FIGURES = ("AP", "AP50", "PCK", "detector_AP50")
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,18 @@ def run(config: Config) -> None:
         raise UsageError(f"expected --kinds of {known}, got {' '.join(unknown) or 'none'}")
     if config.boxes not in (evaluate.TRUTH, evaluate.DETECTOR):
         raise UsageError(f"--boxes: expected truth or detector, got {config.boxes!r}")
-    if min(config.still_photographs, config.still_frames - 1, config.limit) < 0:
-        raise UsageError("expected --limit and --still-photographs of 0 or more, frames of 1")
+    if min(config.still_photographs, config.still_frames - 2, config.limit, config.seed) < 0:
+        raise UsageError(
+            "expected --limit, --still-photographs and --seed of 0 or more, --still-frames of 2"
+        )
+    if config.boxes == evaluate.DETECTOR and set(config.kinds) == {"truncation"}:
+        raise UsageError("--kinds truncation needs --boxes truth: nobody else there is labelled")
     annotations = read_annotations(config.annotations, config.images)
     annotations = annotations.spread(config.limit or len(annotations.photographs))
+    if not annotations.people_with_keypoints and config.boxes == evaluate.TRUTH:
+        raise InputError(
+            f"{config.annotations}: nobody has labelled keypoints; use --boxes detector"
+        )
     reports = _accuracy(config, annotations)
     steady = _steadiness(config, annotations) if STEADINESS in config.kinds else None
     lags = {speed: lag(speed) for speed in SPEEDS} if STEADINESS in config.kinds else {}
@@ -116,8 +125,8 @@ def _accuracy(config: Config, annotations: Annotations) -> dict[str, Report]:
     whole = read_json(config.annotations)
     rows: dict[int, list[dict[str, Any]]] = {photo.id: [] for photo in annotations.photographs}
     for row in whole["annotations"]:
-        if row["image_id"] in rows and row["category_id"] == annotations.category_id:
-            rows[row["image_id"]].append(row)
+        if int(row["image_id"]) in rows and row["category_id"] == annotations.category_id:
+            rows[int(row["image_id"])].append(row)
     reports = {}
     as_it_is = Disturbance("as it is", "", lambda labelled, rng: [labelled])
     for each in track(
@@ -155,14 +164,15 @@ def _write(
     images: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []
     for photo in annotations.photographs:
-        rng = np.random.default_rng([seed, photo.id])
+        rng = np.random.default_rng([seed, photo.id % 2**32])
         labelled = Labelled(_read(photo), tuple(rows[photo.id]))
         for changed in disturbance.apply(labelled, rng):
             number = len(images) + 1
             height, width = changed.image.shape[:2]
             name = f"{number}.png"
             _, content = cv2.imencode(".png", changed.image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            (folder / name).write_bytes(content.tobytes())
+            with naming(folder / name):
+                (folder / name).write_bytes(content.tobytes())
             images.append(
                 {
                     "id": number,
@@ -178,7 +188,8 @@ def _write(
         raise InputError(f"{disturbance.name}: nobody with labelled joints is left")
     file = folder / "labels.json"
     content_of = {"images": images, "annotations": labels, "categories": list(categories)}
-    file.write_text(json.dumps(content_of), "utf-8")
+    with naming(file):
+        file.write_text(json.dumps(content_of), "utf-8")
     return file
 
 
@@ -228,7 +239,7 @@ def _as_json(
             }
             for name, report in reports.items()
         },
-        "jitter": asdict(steady) if steady else None,
+        "jitter": asdict(steady) if steady and steady.steps else None,
         "lag_frames": {str(speed): round(frames, 3) for speed, frames in lags.items()},
     }
 
@@ -254,7 +265,9 @@ def _as_text(
                 cells.append(cell)
             lines.append("  ".join([*cells, f"{report.counts.get('people', 0)} people"]))
         lines.append("")
-    if steady:
+    if steady and not steady.steps:
+        lines += ["jitter: nobody who could be watched standing still", ""]
+    elif steady:
         lines += [
             f"jitter of {steady.people} people who stand still, {steady.steps} steps of a keypoint",
             f"  as found  {steady.pixels:.3f} pixels a frame, "

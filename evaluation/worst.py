@@ -20,12 +20,14 @@ import cv2
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.steps.estimate import CropEstimator
 from engines.engine import open_engine
 from evaluation.annotations import Annotations, Photograph, read_annotations
+from evaluation.evaluate import check_place
 from evaluation.pareto_plot import write
-from evaluation.predict import predict, true_boxes
+from evaluation.predict import predict, read_frames, true_boxes
 from model_zoo.zoo import model_path
 from pose import affine, boxes
 from pose.errors import InputError, UsageError
@@ -103,6 +105,8 @@ def run(config: Config) -> None:
     annotations = read_annotations(config.annotations, config.images)
     if not annotations.people_with_keypoints:
         raise InputError(f"{config.annotations}: nobody has labelled keypoints")
+    photographs = [photo.path for photo in annotations.photographs]
+    check_place("--out", config.out, [config.annotations, *photographs])
     with CropEstimator(open_engine(model_path(config.pose), threads=config.threads)) as step:
         found = predict(annotations, true_boxes, step, step.card.keypoints)
     assert found.poses is not None
@@ -120,7 +124,7 @@ def run(config: Config) -> None:
         labelled = int(np.isfinite(case.truth).all(1).sum())
         wrong = f"{len(case.wrong)} of {labelled}: {', '.join(case.wrong)}"
         name = case.photograph.path.name
-        table.add_row(str(rank), f"{case.oks:.2f}", name, str(case.person), height, wrong)
+        table.add_row(str(rank), f"{case.oks:.2f}", Text(name), str(case.person), height, wrong)
     Console(file=sys.stdout, width=150).print(table)
 
 
@@ -168,9 +172,7 @@ def _wrong(
 
 def tile(case: Case, rank: int, sketch: bool) -> ByteArray:
     """(320, 240, 3) uint8 BGR: the person, labels in green, what was found in orange."""
-    image = cv2.imread(str(case.photograph.path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"expected a photograph at {case.photograph.path}, could not read one")
+    image = next(read_frames([case.photograph], 0)).image  # as it was judged
     width, height = _TILE_WH
     wide = boxes.widen(case.xyxy[None], width / height, _PADDING)
     to_tile = affine.box_to_crop(wide, _TILE_WH)[0]

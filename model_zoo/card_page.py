@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pose.card import ModelCard
 
+PAGE_HEAD = "| | |\n|---|---|\n| task | "  # how every page begins, under its title
+
 
 def card_page(card: ModelCard) -> str:
     """Write a card as Markdown; the page says nothing that the card does not."""

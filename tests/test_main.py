@@ -314,3 +314,32 @@ def pass_the_time(process: subprocess.Popen[str]) -> None:
         process.wait(0.05)
     except subprocess.TimeoutExpired:
         pass
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code"), [("> /dev/full", OutputError.exit_code), (">&-", 0), ("2>&-", 0)]
+)
+def test_an_output_that_takes_nothing_is_no_bug(redirected: str, code: int) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} main.py --help {redirected}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_the_output_cannot_spell_are_printed_all_the_same(tmp_path: Path) -> None:
+    clip = drawn.write_clip(tmp_path / "walk.mp4", 2).rename(tmp_path / "\udcff.mp4")
+    arguments = ["video", str(clip), "--out", str(tmp_path / "out"), "--formats", "jsonl"]
+
+    done = subprocess.run(
+        [sys.executable, "main.py", *arguments, *drawn.write_networks(tmp_path)],
+        cwd=ROOT, capture_output=True, timeout=100, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert b"\\udcff.mp4: 2 frames" in done.stdout

@@ -96,9 +96,9 @@ def check_free(paths: Iterable[Path], inputs: Iterable[str], overwrite: bool) ->
                 raise OutputError(
                     f"{each} is an input and will not be replaced; give another --out"
                 )
-        if path.resolve() in made:
-            raise UsageError(f"expected each output once, got {path} twice")
-        made.add(path.resolve())
+        if made & {path.resolve(), part_path(path).resolve()}:
+            raise UsageError(f"expected each output once, got {path} twice, or as it grows")
+        made |= {path.resolve(), part_path(path).resolve()}
         if os.path.exists(path) and not overwrite:
             raise OutputError(
                 f"{path} is there already; choose another folder for the results, or replace "

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from app.assemble import assemble, make_groups, skeleton_of
+from app.assemble import GROUPS, assemble, make_groups, skeleton_of
 from app.commands.demo import CLIP
 from app.machine import machine_name
 from app.people import PeopleConfig
@@ -78,6 +78,13 @@ def run(config: Config) -> None:
     """Measure and print both rates and their ratio."""
     if config.frames < 1 or config.rounds < 1:
         raise UsageError("expected --frames and --rounds of 1 or more")
+    if config.strip_length < 0:
+        raise UsageError(f"expected --strip-length of 0 or more, got {config.strip_length}")
+    if config.groups and not {"track", "draw", "write"} <= {*config.groups.split()}:
+        raise UsageError(
+            f"--groups: expected every stage, or the loop does more work, got {config.groups!r}; "
+            f"such as: {GROUPS}"
+        )
     text = config.input or str(CLIP)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "benchmark.mp4"

@@ -72,7 +72,7 @@ class Config(PeopleConfig, DrawStyle):
 
 def run(config: Config) -> None:
     """Watch until the end, then print what was seen."""
-    if config.max_frames < 0 or config.seconds < 0:
+    if not 0 <= config.max_frames <= sys.maxsize or not config.seconds >= 0:
         raise UsageError("expected --max-frames and --seconds of 0 or more")
     check_senders(config.send)
     if config.json and takes_stdout(config.send):

@@ -63,4 +63,4 @@ def _cells(values: FloatArray) -> list[str]:
 def _rows(rows: Iterable[list[str]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "backslashreplace")  # names need not be UTF-8

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from app.steps.label import draw_label, draw_name
 from app.steps.palette import RIM, Colour, confidence_colour, id_colour, shades
 from app.steps.privacy import hide_faces
+from pose.errors import UsageError
 from pose.skeleton import Skeleton
 from pose.types import Boxes, ByteArray, FloatArray, Frame, IntArray, Poses, Tracks
 
@@ -23,6 +24,7 @@ _SHIFT = 4  # bits after the point in what cv2 draws
 _SURE = 0.6  # a keypoint with this score is drawn in full
 _FAINTEST = 0.35  # opacity of a keypoint that just passes
 _FACE = ("nose", "eye", "ear")
+_MOST = 1000  # of seconds, or of a factor; more is a slip of the keyboard
 # In shares of the frame: the names of smaller people, or of their faces, would lie on a heap.
 _NAMED_FROM, _FACE_NAMED_FROM = 0.2, 0.8
 
@@ -62,7 +64,16 @@ DEFAULT_STYLE = DrawStyle()
 
 
 def style_of(config: DrawStyle) -> DrawStyle:
-    """The style alone, of a command's config that is one among other things."""
+    """The style alone, of a command's config that is one among other things.
+
+    Raises:
+        UsageError: Its numbers cannot be.
+    """
+    for name in ("trail_s", "line_scale", "keypoint_score"):
+        value = getattr(config, name)
+        if not 0 <= value <= _MOST:
+            flag = name.replace("_", "-")
+            raise UsageError(f"expected --{flag} from 0 to {_MOST}, got {value}")
     return DrawStyle(**{each.name: getattr(config, each.name) for each in fields(DrawStyle)})
 
 

@@ -14,7 +14,7 @@ from typing_extensions import Self
 from app import assemble as house
 from app.assemble import Shares, assemble, make_groups, shares_of, skeleton_of
 from app.follower import Follower
-from app.people import PeopleConfig
+from app.people import PeopleConfig, check
 from app.pipeline.plain import run_plainly
 from app.pipeline.strip import Strip
 from app.sources.realtime import Realtime
@@ -349,3 +349,16 @@ def test_every_photograph_is_looked_at() -> None:
     follow(Strip(tuple(Frame(index, float(index), image, alone=True) for index in range(3))))
 
     assert [index for what, index in notes.said if what == "detect"] == [0, 1, 2]
+
+
+def test_stages_in_another_order_are_refused(config: Callable[..., PeopleConfig]) -> None:
+    with pytest.raises(UsageError, match="in the order of detect, estimate"):
+        make_groups(config(), groups="draw | detect estimate track | write")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"threads": 257}, {"lanes": 65}, {"min_score": float("nan")}, {"batch": -1}]
+)
+def test_numbers_that_cannot_be_are_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="expected --"):
+        check(replace(PeopleConfig(), **changes))  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 
 from app.people import PeopleConfig
 from app.people_finder import PeopleFinder
-from pose.errors import UsageError
+from pose.errors import InputError, UsageError
 from pose.skeleton import COCO_17
 from tests.app import drawn
 
@@ -61,3 +61,13 @@ def test_networks_that_ship_find_the_people_of_the_readmes_picture() -> None:
 
     assert len(found) >= 2
     assert np.isfinite(found.keypoints[found.scores > 0.5]).all()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [None, "a.jpg", np.zeros((4, 4), np.uint8), np.zeros((0, 0, 3), np.uint8), np.zeros((4, 4, 3))],
+)
+def test_what_is_no_picture_is_told(config: PeopleConfig, image: object) -> None:
+    with PeopleFinder(config) as find:
+        with pytest.raises(InputError, match="expected a picture"):
+            find(image)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from network.backbones.lite_hrnet import LiteHrnetConfig
 from network.cpn import LiteCpn, LiteCpnConfig
 from network.described import describe
 from pose.card import ModelCard
-from pose.errors import InputError, ModelFileError, UsageError
+from pose.errors import InputError, ModelFileError, OutputError, UsageError
 from tests.build_engine.toy_pose import write_pictures
 
 SMALL = LiteCpnConfig(backbone=LiteHrnetConfig(modules=(1, 1, 1), units=1), level_channels=16)
@@ -107,7 +107,10 @@ def test_figures_that_are_no_numbers_are_refused(tmp_path: Path, text: str) -> N
         (Config(checkpoint=Path("a.pt")), "where to write the ONNX file"),
         (Config(checkpoint=Path("a.pt"), out=Path("b.onnx")), "where to write the ONNX file"),
         (Config(onnx="pose", name="mine"), "give --checkpoint too"),
-        (Config(onnx="pose", out=Path("b.onnx"), precision="fp32"), "is in fp32"),
+        (
+            Config(onnx="pose", out=Path("b.onnx"), precision="fp32"),
+            "expected --precision fp16 or int8",
+        ),
         (Config(onnx="pose", out=Path("b.plan")), r"ending in \.engine"),
         (Config(onnx="nobody"), "expected a model's name"),
     ],
@@ -142,3 +145,32 @@ def test_a_checkpoint_goes_all_the_way_to_an_engine(
     found = read_engine(tmp_path / "mine.engine")
     assert found.card.name == "small"
     assert found.built_for.onnx == str(tmp_path / "mine.onnx")
+
+
+def test_nothing_that_is_read_is_written_over(tmp_path: Path) -> None:
+    weights, onnx = tmp_path / "final.pt", tmp_path / "x.onnx"
+    _checkpoint(weights)
+    before = weights.read_bytes()
+
+    for config in (
+        Config(checkpoint=weights, onnx=str(weights)),
+        Config(checkpoint=weights, onnx=str(onnx), out=tmp_path / "." / "x.onnx"),
+        Config(onnx=str(onnx), out=onnx),
+    ):
+        with pytest.raises(OutputError, match="give it another name"):
+            run(config)
+
+    assert weights.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["final.pt"]
+
+
+def test_a_page_of_somebody_elses_stays(tmp_path: Path) -> None:
+    _checkpoint(tmp_path / "final.pt")
+    notes = tmp_path / "notes.md"
+    notes.write_text("# What I thought\n")
+
+    for _ in range(2):
+        run(Config(checkpoint=tmp_path / "final.pt", onnx=str(tmp_path / "notes.onnx")))
+
+    assert notes.read_text() == "# What I thought\n"
+    assert "| task |" in (tmp_path / "notes.card.md").read_text()

@@ -99,6 +99,21 @@ def test_a_limit_spreads_over_the_file(limit: int, ids: list[int]) -> None:
         (lambda all_: all_["annotations"][0].update(keypoints=[1]), "expected 51 numbers, got 1"),
         (lambda all_: all_["annotations"][0].update(keypoints=["a"] * 51), "not in COCO's format"),
         (lambda all_: all_.update(annotations=[7]), "not in COCO's format (TypeError"),
+        (
+            lambda all_: all_["annotations"][0].update(bbox=[0, 0, float("nan"), 5]),
+            "expected a box and an area of finite numbers",
+        ),
+        (
+            lambda all_: all_["annotations"][0].update(bbox=[0, 0, -4, 5]),
+            "not negative, got [0.0, 0.0, -4.0, 5.0]",
+        ),
+        (lambda all_: all_["annotations"][0].update(area=-1), "and -1.0"),
+        (
+            lambda all_: all_["annotations"][0].update(keypoints=[1e20, 1, 2] * 17),
+            "expected keypoints of finite numbers",
+        ),
+        (lambda all_: all_["annotations"][0].update(id=10**30), "OverflowError"),
+        (lambda all_: all_["images"][0].update(file_name="x" * 5000), "1 of the 1 photographs"),
     ],
 )
 def test_wrong_labels_are_named_in_one_line(tmp_path: Path, change: Change, message: str) -> None:
@@ -111,7 +126,13 @@ def test_wrong_labels_are_named_in_one_line(tmp_path: Path, change: Change, mess
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "expected JSON"), (b"\xff\xfe", "expected JSON"), (b"[]", "expected COCO annotations")],
+    [
+        (b"[" * 100_000, "expected JSON"),
+        (b"9" * 5000, "expected JSON"),
+        (b"", "expected JSON"),
+        (b"\xff\xfe", "expected JSON"),
+        (b"[]", "expected COCO annotations"),
+    ],
 )
 def test_other_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "labels.json").write_bytes(content)
@@ -141,3 +162,12 @@ def _changed(folder: Path, change: Change) -> Path:
     change(content)
     path.write_text(json.dumps(content), "utf-8")
     return path
+
+
+def test_an_area_that_nobody_knows_is_that_of_the_box(tmp_path: Path) -> None:
+    def forgotten(content: Any) -> None:
+        content["annotations"][0].update(area=None, bbox=[1, 2, 30, 40])
+
+    found = _read(tmp_path, _changed(tmp_path, forgotten))
+
+    assert float(found.photographs[0].people.areas[0]) == 1200

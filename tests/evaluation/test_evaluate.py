@@ -13,6 +13,7 @@ import pytest
 from evaluation.annotations import Annotations, People
 from main import main
 from model_zoo.zoo import DEFAULT_FOLDER, MODELS
+from pose.errors import OutputError
 from tests.app import drawn
 from tests.evaluation import labelled
 
@@ -192,7 +193,10 @@ def test_where_others_are_unlabelled_only_pck_applies_to_found_boxes(
         (["--boxes", "none.json"], 65, "none.json: no such file"),
         (["--against", "none.json"], 65, "none.json: no such file"),
         (["--boxes", "detector", "--person", "none.onnx"], 65, "none.onnx"),
-        (["--save", "nowhere/found.json"], 74, "nowhere/found.json: cannot be written"),
+        (["--save", "README.md/found.json"], 74, "cannot write README.md/found.json"),
+        (["--save", "."], 2, "--save: expected the name of a file, got ."),
+        (["--max-people", "0"], 2, "--max-people of 1 or more"),
+        (["--min-score", "nan"], 2, "--min-score from 0 to 1"),
     ],
 )
 def test_a_mistake_is_one_line_and_the_right_exit_code(
@@ -270,3 +274,66 @@ def _json(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str,
     assert main([*arguments, "--json"]) == 0
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     return report
+
+
+def test_the_labels_are_never_written_over(
+    scene: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = Path(scene[2])
+    before = labels.read_bytes()
+
+    assert main([*scene, "--boxes", "truth", "--save", str(labels)]) == 74
+
+    assert "is an input" in capsys.readouterr().err
+    assert labels.read_bytes() == before
+
+
+def test_figures_are_told_though_the_disc_refuses_the_results(
+    scene: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OutputError("the disc is full")
+
+    monkeypatch.setattr("evaluation.results.write_whole", full)
+
+    code = main([*scene, "--boxes", "truth", "--save", str(tmp_path / "new" / "r.json")])
+
+    said = capsys.readouterr()
+    assert code == 74 and "the disc is full" in said.err
+    assert "AP" in said.out
+
+
+def test_only_networks_that_ran_can_be_compared_with_their_mean(
+    scene: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pose = scene[-1]
+    assert main([*scene, pose, "--boxes", "truth", "--each"]) == 2
+    assert "expected different models" in capsys.readouterr().err
+
+    saved, other = tmp_path / "r.json", str(drawn.write_networks(_folder(tmp_path, "b"))[-1])
+    assert main([*scene, "--boxes", "truth", "--save", str(saved)]) == 0
+    assert main([*scene, other, "--boxes", str(saved), "--each"]) == 2
+    assert "has keypoints, which are judged as they are" in capsys.readouterr().err
+
+
+def test_cocos_own_tools_find_the_same_in_what_is_saved(
+    scene: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All ten figures: the sizes of people are not taken from the boxes."""
+    coco = pytest.importorskip("pycocotools.coco", reason="needs pip install pycocotools")
+    cocoeval = pytest.importorskip("pycocotools.cocoeval")
+    saved = tmp_path / "r.json"
+    report = _json([*scene, "--boxes", "truth", "--save", str(saved)], capsys)
+
+    truth = coco.COCO(scene[2])
+    judge = cocoeval.COCOeval(truth, truth.loadRes(str(saved)), "keypoints")
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+
+    names = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
+    for name, value in zip(names, judge.stats, strict=True):
+        assert value == pytest.approx(report.get(name, -1), abs=1e-6), name

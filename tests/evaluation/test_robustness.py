@@ -84,7 +84,9 @@ def test_some_kinds_alone_are_a_table(
     [
         (["--kinds", "fog"], "expected --kinds of blur noise"),
         (["--boxes", "guess"], "expected truth or detector"),
-        (["--still-frames", "0"], "frames of 1"),
+        (["--still-frames", "1"], "--still-frames of 2"),
+        (["--seed", "-1"], "--seed of 0 or more"),
+        (["--kinds", "truncation", "--boxes", "detector"], "needs --boxes truth"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
@@ -92,3 +94,39 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     assert main.main(["robustness", *set_of_people, *flags]) == 2
     assert complaint in capsys.readouterr().err
+
+
+def _changed(set_of_people: list[str], **changes: Any) -> list[str]:
+    """The set with other values in every label."""
+    path = Path(set_of_people[1])
+    content = json.loads(path.read_text())
+    for row in content["annotations"]:
+        row.update(changes)
+    path.write_text(json.dumps(content))
+    return set_of_people
+
+
+def test_boxes_alone_are_judged_by_the_detector(
+    set_of_people: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = _changed(set_of_people, keypoints=None, num_keypoints=0, area=None)
+
+    assert main.main(["robustness", *arguments, "--kinds", "small"]) == 65
+    said = capsys.readouterr().err
+    assert set_of_people[1] in said and "use --boxes detector" in said
+
+    detector = ["--boxes", "detector", "--kinds", "small", "--json"]
+    assert main.main(["robustness", *arguments, *detector]) == 0
+    accuracy = json.loads(capsys.readouterr().out)["accuracy"]
+    assert accuracy["as it is"]["detector_AP50"] == pytest.approx(1)
+
+
+def test_where_nobody_stands_still_there_is_no_jitter(
+    set_of_people: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*set_of_people, "--kinds", "steadiness", "--still-photographs", "0"]
+
+    assert main.main(["robustness", *arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["jitter"] is None
+    assert main.main(["robustness", *arguments]) == 0
+    assert "nobody who could be watched" in capsys.readouterr().out

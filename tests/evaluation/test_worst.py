@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import main
-from evaluation.worst import drawing, everybody
+from evaluation.worst import drawing, everybody, tile
 from tests.evaluation import labelled
 from tests.evaluation.test_robustness import set_of_people  # noqa: F401  (a fixture)
 
@@ -80,3 +81,52 @@ def test_what_cannot_be_meant_is_refused(
 ) -> None:
     assert main.main(["worst", *set_of_people[:4], *flags]) == code
     assert complaint in capsys.readouterr().err
+
+
+def test_a_turned_photograph_is_drawn_as_it_was_judged(tmp_path: Path) -> None:
+    """Labels lie on the stored pixels, whatever the camera says is up."""
+    image = np.full((320, 240, 3), 255, np.uint8)
+    image[60:260, 20:220] = 0
+    stored = cv2.imencode(".jpg", image)[1].tobytes()
+    turned = b"\xff\xe1\x00\x22Exif\x00\x00MM\x00*\x00\x00\x00\x08\x00\x01"
+    turned += b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+    (tmp_path / "a.jpg").write_bytes(stored[:2] + turned + stored[2:])
+    upright = cv2.imread(str(tmp_path / "a.jpg"))
+    assert upright is not None and upright.shape == (240, 320, 3), "OpenCV turns it"
+    labels = labelled.labels_of([labelled.people([(20, 60, 220, 260)])])
+    photograph = replace(labels.photographs[0], path=tmp_path / "a.jpg", size_wh=(240, 320))
+    (case,) = everybody(replace(labels, photographs=(photograph,)), [photograph.people.keypoints])
+
+    picture = tile(case, 1, sketch=False)
+
+    assert picture[310, 120].max() > 200 and picture.shape == (320, 240, 3)
+    dark = (picture.max(axis=2) < 40)[80:240]  # the square in the middle of its own surroundings
+    assert dark.mean() > 0.5
+
+
+def test_a_photograph_is_never_replaced_by_the_picture(
+    set_of_people: list[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photograph = Path(set_of_people[3]) / "frame0.png"
+    before = photograph.read_bytes()
+
+    code = main.main(
+        ["worst", *set_of_people[:4], "--pose", set_of_people[7], "--out", str(photograph)]
+    )
+
+    assert code == 74 and "is an input" in capsys.readouterr().err
+    assert photograph.read_bytes() == before
+
+
+def test_names_are_printed_as_they_are(
+    set_of_people: list[str],  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    labels, folder = Path(set_of_people[1]), Path(set_of_people[3])
+    (folder / "frame0.png").rename(folder / "a[red] :smile:.png")
+    labels.write_text(labels.read_text().replace("frame0.png", "a[red] :smile:.png"))
+
+    assert main.main(["worst", *set_of_people[:4], "--pose", set_of_people[7]]) == 0
+
+    assert "a[red] :smile:.png" in capsys.readouterr().out

@@ -148,3 +148,9 @@ def test_a_name_leaves_room_for_what_is_put_to_it(tmp_path: Path) -> None:
 
 def test_a_place_that_no_disc_takes_is_no_crash() -> None:
     check_free([Path("x" * 300)], [], overwrite=False)
+
+
+def test_what_a_result_grows_as_may_be_no_other_result(tmp_path: Path) -> None:
+    for paths in (["a.jsonl", "a.part.jsonl"], ["a.part.jsonl", "a.jsonl"]):
+        with pytest.raises(UsageError, match="or as it grows"):
+            check_free([tmp_path / each for each in paths], [], overwrite=True)

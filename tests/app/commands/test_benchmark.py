@@ -51,3 +51,19 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path, flags: list[str]) ->
     clip = str(drawn.write_clip(tmp_path / "walk.mp4", 2))
 
     assert main.main(["benchmark", clip, *flags, *drawn.write_networks(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--strip-length", "-4"], "--strip-length of 0 or more"),
+        (["--groups", "detect"], "expected every stage"),
+    ],
+)
+def test_what_would_compare_unlike_things_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], complaint: str
+) -> None:
+    clip = drawn.write_clip(tmp_path / "walk.mp4", 2)
+
+    assert main.main(["benchmark", str(clip), *flags, *drawn.write_networks(tmp_path)]) == 2
+    assert complaint in capsys.readouterr().err

@@ -146,3 +146,21 @@ def test_privacy_reaches_the_recording_however_its_name_is_written(tmp_path: Pat
             means[privacy] = max(float(frame.image.mean()) for frame in video)
 
     assert means["black"] < 0.4 * means["none"]
+
+
+@pytest.mark.parametrize("flags", [["--seconds", "nan"], ["--max-frames", str(10**20)]])
+def test_an_end_that_never_comes_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    assert main.main(["live", "0", *flags, *drawn.write_networks(tmp_path)]) == 2
+    assert "--max-frames and --seconds" in capsys.readouterr().err
+
+
+def test_a_name_that_is_not_utf8_is_recorded(tmp_path: Path) -> None:
+    folder = drawn.write_pictures(tmp_path / "walk", 1)
+    (folder / "frame0.png").rename(folder / "q\udcff.png")
+    out, networks = tmp_path / "seen.csv", drawn.write_networks(tmp_path)
+
+    assert main.main(["live", str(folder), "--realtime", "--out", str(out), *networks]) == 0
+
+    assert "q\\udcff.png" in out.read_text("utf-8")

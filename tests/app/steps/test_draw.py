@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from app.steps.draw import DrawStyle, draw, line_width
+from app.steps.draw import DrawStyle, draw, line_width, style_of
 from app.steps.palette import PALETTE, RIM, Colour, id_colour, shades
+from pose.errors import UsageError
 from pose.skeleton import COCO_17, SKELETONS, Skeleton
 from pose.types import Boxes, ByteArray, FloatArray, Frame, Poses, Tracks
 
@@ -299,3 +300,11 @@ def test_two_people_at_720p_are_drawn_in_a_few_milliseconds() -> None:
         spent_s.append(time.process_time() - start)
 
     assert min(spent_s) < 0.006
+
+
+@pytest.mark.parametrize(
+    "changes", [{"trail_s": -1.0}, {"line_scale": float("nan")}, {"keypoint_score": float("inf")}]
+)
+def test_styles_that_cannot_be_are_refused(changes: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="expected --"):
+        style_of(DrawStyle(**changes))  # type: ignore[arg-type]
