@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,14 +125,13 @@ def build_plan(
     if calibrator is not None and hasattr(config, "set_calibration_profile"):
         config.set_calibration_profile(lengths)
     cache = _timing_cache(trt, config, options.timing_cache)
-    monitor = _monitor(trt, watch) if watch is not None and shows_progress(trt) else None
-    if monitor is not None:
-        config.progress_monitor = monitor
-
-    plan = builder.build_serialized_network(network, config)
-    interruption = tensorrt_library.interrupted()
-    if interruption is not None:
-        raise interruption
+    with _ctrl_c_kept() as interrupted:
+        monitor = None
+        if watch is not None and shows_progress(trt):
+            monitor = config.progress_monitor = _monitor(trt, watch, interrupted)
+        plan = builder.build_serialized_network(network, config)
+    if interrupted():
+        raise KeyboardInterrupt
     if monitor is not None and monitor.stopped is not None:
         raise monitor.stopped
     if plan is None:
@@ -230,7 +232,26 @@ def _keep(path: Path, content: bytes) -> None:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _monitor(trt: Any, watch: Watch) -> Any:
+@contextmanager
+def _ctrl_c_kept() -> Iterator[Callable[[], bool]]:
+    """Gives what tells whether Ctrl-C was pressed meanwhile.
+
+    TensorRT runs its logger and its monitor in this thread and swallows what they raise, so an
+    interruption that comes while one of them begins would be lost.
+    """
+    pressed: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    listens = threading.current_thread() is threading.main_thread() and before is not None
+    if listens:
+        signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        if listens:
+            signal.signal(signal.SIGINT, before)
+
+
+def _monitor(trt: Any, watch: Watch, interrupted: Callable[[], bool]) -> Any:
     """A progress monitor of this TensorRT; its base class exists only there."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
@@ -250,8 +271,7 @@ def _monitor(trt: Any, watch: Watch) -> Any:
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             self._tell(phase_name, step + 1)
-            self.stopped = self.stopped or tensorrt_library.interrupted()
-            return self.stopped is None
+            return self.stopped is None and not interrupted()
 
         def _tell(self, phase: str, done: int) -> None:
             try:

@@ -105,13 +105,6 @@ def failure(what: str) -> Exception:
     return EngineError(what + words)
 
 
-def interrupted() -> KeyboardInterrupt | None:
-    """Ctrl-C that came while TensorRT spoke in this thread, once; raise it."""
-    found: KeyboardInterrupt | None = getattr(_heard, "interruption", None)
-    _heard.interruption = None
-    return found
-
-
 def _lines() -> deque[str]:
     if not hasattr(_heard, "lines"):
         _heard.lines = deque(maxlen=_KEPT_LINES)
@@ -134,12 +127,9 @@ def _listening(trt: Any) -> Any:
             trt.ILogger.__init__(self)  # super() leaves pybind11's half unmade
 
         def log(self, level: Any, message: str) -> None:
-            """Called by TensorRT, which swallows what is raised here: Ctrl-C is kept for later."""
-            try:
-                if level in levels:
-                    _lines().append(" ".join(message.split()))
-                _log.debug("%s: %s", trt.__name__, message)
-            except KeyboardInterrupt as interruption:
-                _heard.interruption = interruption
+            """Called by TensorRT."""
+            if level in levels:
+                _lines().append(" ".join(message.split()))
+            _log.debug("%s: %s", trt.__name__, message)
 
     return Listening()

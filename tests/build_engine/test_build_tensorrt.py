@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,20 @@ def test_ctrl_c_stops_a_build_at_its_next_step(rtx: Any, tmp_path: Path) -> None
 
     with pytest.raises(KeyboardInterrupt):
         build_plan(rtx, file.read_bytes(), SHAPES, way(rtx, "fp32"), OPTIONS, interrupted)
+
+
+def test_ctrl_c_while_tensorrt_speaks_stops_a_build(rtx: Any, tmp_path: Path) -> None:
+    """The key itself, in the middle of a call from C++, which swallows exceptions there."""
+    file = write_mean_network(tmp_path / "m.onnx", POSE_CARD)
+    handler = signal.getsignal(signal.SIGINT)
+
+    def press(phase: str, done: int, total: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(rtx, file.read_bytes(), SHAPES, way(rtx, "fp32"), OPTIONS, press)
+
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_rtx_has_no_timing_cache(rtx: Any, tmp_path: Path) -> None:
