@@ -24,6 +24,7 @@ from app.gui.batch_model import ROW, BatchModel
 from app.gui.batch_queue import BatchQueue
 from app.gui.batch_row import BatchRowPainter, clock_text
 from app.gui.drop_list import DropList
+from app.gui.elided import ElidedLabel
 from app.gui.exhibits import show_batch
 from app.gui.icons import icon
 from app.gui.notices import notice_of
@@ -248,12 +249,11 @@ class BatchPage(Page):
 
     def _arrange(self) -> None:
         self.heading = QLabel(self.tr("Batch"), self)
-        self.summary = QLabel(self)
+        self.summary = ElidedLabel(parent=self)
         buttons = (self.add_button, self.folder_button, self.start_button)
         top = page_head(self.heading, self.summary, buttons)
-        self.out_label = QLabel(self)
+        self.out_label = ElidedLabel(parent=self, middle=True)
         self.out_label.setObjectName("faint")
-        self.out_label.setTextInteractionFlags(Qt.TextSelectableByMouse)
         bottom = QHBoxLayout()
         for button in (
             self.review_button,
@@ -263,7 +263,7 @@ class BatchPage(Page):
         ):
             bottom.addWidget(button)
         bottom.addStretch(1)
-        bottom.addWidget(self.out_label)
+        bottom.addWidget(self.out_label, 100)
         bottom.addWidget(self.out_button)
         bottom.addWidget(self.options_button)
         self.bar = QProgressBar(self)

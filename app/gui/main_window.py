@@ -64,7 +64,7 @@ class MainWindow(QMainWindow):
     def __init__(self, settings: Settings, pages: Sequence[PageEntry] = PAGES) -> None:
         super().__init__()
         self.setWindowTitle(NAME)
-        self.setMinimumSize(760, 480)
+        self.setMinimumSize(900, 520)
         self._settings = settings
         self._entries = {entry.name: entry for entry in pages}
         self._pages: dict[str, Page] = {}

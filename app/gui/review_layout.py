@@ -14,6 +14,7 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
+from app.gui.elided import ElidedLabel
 from app.gui.measure_choice import MeasureChoice
 from app.gui.measure_plot import MeasurePlot
 from app.gui.page import Desk, Page
@@ -49,8 +50,8 @@ class ReviewLayout(Page):
         self.strip.set_margin(max(0, MARGIN - bar))
 
     def _make_widgets(self, measure: str) -> None:
-        self.heading = QLabel(self)
-        self.summary = QLabel(self)
+        self.heading = ElidedLabel(parent=self, middle=True)
+        self.summary = ElidedLabel(parent=self)
         self.open_button = icon_button("folder", self.tr("Open a result…"), self, words=True)
         self.film_button = icon_button("film", self.tr("Choose the film…"), self, words=True)
         self.export_button = icon_button("review", self.tr("Export…"), self, words=True)
@@ -65,7 +66,7 @@ class ReviewLayout(Page):
         self.everybody_button = QPushButton(self.tr("Everybody"), self)
         self.everybody_button.setAccessibleName(self.tr("Choose everybody, or nobody"))
         self.choice = MeasureChoice(measure, self)
-        self.now_label = QLabel(self)
+        self.now_label = ElidedLabel(parent=self)
         self.now_label.setAccessibleName(self.tr("The measure at this moment"))
         self.plot = MeasurePlot(self)
 
