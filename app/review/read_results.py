@@ -18,17 +18,18 @@ from typing import Any
 import numpy as np
 
 from app.review.link import linked
-from app.review.tracked import DoubleArray, Seen, Tracked, gathered
+from app.review.tracked import Seen, Tracked, gathered
 from app.sinks.csv_table import FILE_COLUMN, columns
 from pose.errors import InputError, ModelFileError
 from pose.skeleton import SKELETONS, Skeleton, skeleton_named
+from pose.types import FloatArray
 
 _log = logging.getLogger(__name__)
 
 _USUAL_FPS = 25.0  # COCO results know no time
 # What comes up where a file of another kind is taken for a result.
 _MISREAD = (ValueError, KeyError, TypeError, IndexError, AttributeError, csv.Error)
-_NO_BOX = np.full(4, np.nan)
+_NO_BOX = np.full(4, np.nan, np.float32)
 
 
 def read_results(path: Path, fps: float | None = None) -> Tracked:
@@ -81,41 +82,43 @@ def _on_frames_of(whole: Tracked, part: Tracked) -> Tracked:
 
 
 def _read_json_lines(text: str, path: Path, fps: float) -> Tracked:
-    frames = list(_lines(text, path))
-    if not frames:
+    skeleton: Skeleton | None = None
+    size_wh = (0, 0)
+    seen: list[Seen] = []  # at rows of the file; an hour's frames are not kept as JSON
+    frames: list[tuple[int, float, str]] = []
+    for frame in _lines(text, path):
+        if skeleton is None:
+            skeleton = skeleton_named(frame["skeleton"])
+            size_wh = int(frame["size"][0]), int(frame["size"][1])
+        for person in frame["people"]:
+            points, box = _triplets(person["keypoints"], skeleton), _box(person["box"])
+            seen.append(Seen(len(frames), int(person["id"]), points, box, _number(person["score"])))
+        frames.append((int(frame["index"]), float(frame["time_s"]), str(frame.get("file", ""))))
+    if skeleton is None:
         raise ValueError("no frames")
-    skeleton = skeleton_named(frames[0]["skeleton"])
-    indices = np.array([int(frame["index"]) for frame in frames], np.int64)
+    indices = np.array([index for index, _, _ in frames], np.int64)
     order = np.argsort(indices, kind="stable")
-    seen = [
-        Seen(
-            place,
-            int(person["id"]),
-            _triplets(person["keypoints"], skeleton),
-            np.array(person["box"], np.float64).reshape(4),
-            _number(person["score"]),
-        )
-        for place, row in enumerate(order.tolist())
-        for person in frames[row]["people"]
-    ]
-    width, height = frames[0]["size"]
-    times_s = np.array([float(frames[row]["time_s"]) for row in order], np.float64)
-    files = tuple(str(frames[row].get("file", "")) for row in order)
-    size_wh = int(width), int(height)
+    places = np.argsort(order, kind="stable").tolist()
+    for each in seen:
+        each.place = places[each.place]
+    times_s = np.array([frames[row][1] for row in order], np.float64)
+    files = tuple(frames[row][2] for row in order)
     return Tracked(skeleton, indices[order], times_s, size_wh, gathered(seen), _named(files))
 
 
 def _lines(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    lines = text.split("\n")  # a name may hold what else ends lines
-    while lines and not lines[-1].strip():
-        lines.pop()
+    end = len(text.rstrip())
+    lines = io.StringIO(text, newline="\n")  # a name may hold what else ends lines
     for number, line in enumerate(lines, start=1):
+        is_last = lines.tell() >= end
         try:
             yield json.loads(line)
         except ValueError as error:
-            if number < len(lines) or number == 1 or text.endswith("\n"):
+            if not is_last or number == 1 or text.endswith("\n"):
                 raise ValueError(f"line {number}: {error}") from error
             _log.warning("%s: the last line was cut off and is left out", path)
+        if is_last:
+            return
 
 
 def _read_csv(text: str, path: Path, fps: float) -> Tracked:
@@ -164,11 +167,15 @@ def _read_coco(text: str, path: Path, fps: float) -> Tracked:
     return Tracked(skeleton, indices, indices / fps, None, tracks, known, timed=False)
 
 
-def _triplets(points: Any, skeleton: Skeleton) -> DoubleArray:
-    found = np.array(points, np.float64)  # None becomes NaN
+def _triplets(points: Any, skeleton: Skeleton) -> FloatArray:
+    found = np.array(points, np.float32)  # None becomes NaN
     if found.shape != (len(skeleton), 3):
         raise ValueError(f"keypoints of shape {found.shape} for {skeleton.name}")
     return found
+
+
+def _box(sides: Any) -> FloatArray:
+    return np.array(sides, np.float32).reshape(4)
 
 
 def _named(files: tuple[str, ...]) -> tuple[str, ...]:

@@ -138,8 +138,8 @@ class Seen:
 
     place: int
     id: int
-    points: DoubleArray
-    box: DoubleArray
+    points: DoubleArray | FloatArray
+    box: DoubleArray | FloatArray
     score: float
 
 
