@@ -68,6 +68,7 @@ EXTRAS = {
     "pyqtgraph": "gui",
     "faster_coco_eval": "evaluate",
     "onnx": "train",
+    "openvino": "peers",
     "pycuda": "trt",
     "pyvirtualcam": "virtual-camera",
     "safetensors": "train",

@@ -22,6 +22,7 @@ from app.sources.source import Source
 from app.steps.detect import PersonDetector
 from app.steps.draw import DEFAULT_STYLE, DrawStyle
 from app.steps.paint import Painter
+from app.steps.privacy import HIDING_SCORE
 from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
 from engines.choose import choose
@@ -29,7 +30,7 @@ from engines.cuda_driver import probe
 from model_zoo.zoo import model_path
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
-from pose.types import Boxes, Frame
+from pose.types import Boxes, Frame, Poses
 
 # One thread per group, from left to right; * means several threads side by side, each with
 # networks of its own that share the cores. Small networks gain little from a second thread
@@ -129,6 +130,7 @@ def make_groups(
         {"threads": shares.threads, "max_batch": shares.batch} | engine,
         (lambda: style) if dials is None else (lambda: dials().style),
         dials,
+        drawn,
     )
     unknown = [name for names, _ in plan for name in names if name not in makers]
     if unknown:
@@ -208,16 +210,34 @@ def _makers(
     options: dict[str, Any],
     style: Callable[[], DrawStyle],
     dials: Callable[[], Dials] | None,
+    drawn: bool,
 ) -> dict[str, Callable[[], Stage]]:
     """For each stage a function that makes it afresh, with networks and memory of its own."""
+    fixed = Dials(min_score=config.min_score, max_people=config.max_people)
+    now = dials or (lambda: fixed)
+
+    def hides() -> bool:
+        return drawn and style().privacy == "faces"
 
     def detector() -> PersonDetector:
-        if dials is None:
+        if dials is None and not hides():
             return person_detector(config, config.min_score, config.max_people, **options)
-        return person_detector(config, _LOWEST_SCORE, _MOST_PEOPLE, **options)
+        low = _LOWEST_SCORE if dials is not None else min(HIDING_SCORE, config.min_score)
+        return person_detector(config, low, _MOST_PEOPLE, **options)
 
     def looking(step: PersonDetector) -> Callable[[Sequence[Frame]], list[Boxes]]:
-        return step if dials is None else lambda frames: chosen(step(frames), dials())
+        def look(frames: Sequence[Frame]) -> list[Boxes]:
+            limits = now()
+            if hides():  # whoever may be there is hidden; who counts is decided after that
+                low = min(HIDING_SCORE, limits.min_score)
+                limits = replace(limits, min_score=low, max_people=_MOST_PEOPLE)
+            return chosen(step(frames), limits)
+
+        return look
+
+    def who_counts(poses: Poses) -> Poses:
+        limits = now()
+        return poses[poses.boxes.scores >= limits.min_score][: limits.max_people]
 
     def estimator() -> PoseEstimator:
         return pose_estimator(config, **options)
@@ -241,14 +261,17 @@ def _makers(
 
     def follow() -> Stage:
         finder, step = detector(), estimator()
-        follower = Follower(looking(finder), step, Tracker(skeleton), config.detect_every)
+        follower = Follower(
+            looking(finder), step, Tracker(skeleton), config.detect_every, who_counts, hides
+        )
         return Stage("follow", follower, (finder, step))
 
     def track() -> Stage:
         step = Tracker(skeleton)
 
         def work(strip: Strip) -> Strip:
-            return replace(strip, tracks=tuple(map(step, strip.frames, strip.poses)))
+            seen = map(who_counts, strip.poses)
+            return replace(strip, tracks=tuple(map(step, strip.frames, seen)))
 
         return Stage("track", work)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.steps.detect import MIN_SCORE
 from app.steps.draw import DrawStyle
 
 
@@ -21,7 +22,7 @@ class Dials:
         style: What is drawn, and how.
     """
 
-    min_score: float = 0.35
+    min_score: float = MIN_SCORE
     max_people: int = 20
     smooth: bool = True
     style: DrawStyle = field(default_factory=DrawStyle)

@@ -36,9 +36,22 @@ class Follower:
         estimator: PoseEstimator,
         tracker: Tracker,
         every: int,
+        who_counts: Callable[[Poses], Poses] = lambda poses: poses,
+        always: Callable[[], bool] = lambda: False,
     ) -> None:
+        """Take the steps.
+
+        Args:
+            detector: Frames -> boxes.
+            estimator: Frames and boxes -> poses.
+            tracker: Names people, and says where they will be.
+            every: Frames from one detection to the next.
+            who_counts: Of the poses in a detector's boxes, those that are tracked.
+            always: Whether to detect in every frame meanwhile: faces of people without an id are
+                only hidden where somebody looks for them.
+        """
         self._detector, self._estimator, self._tracker = detector, estimator, tracker
-        self._every = every
+        self._every, self._who_counts, self._always = every, who_counts, always
         self._seen = 0
 
     def __call__(self, strip: Strip) -> Strip:
@@ -48,11 +61,12 @@ class Follower:
         return replace(strip, poses=poses, tracks=tracks)
 
     def _follow(self, frame: Frame) -> tuple[Poses, Tracks]:
-        detected = self._seen % self._every == 0 or frame.alone
+        detected = self._seen % self._every == 0 or frame.alone or self._always()
         self._seen += 1
         if detected:
             (boxes,) = self._detector([frame])
         else:
             boxes = self._tracker.predicted(frame.time_s)
         (poses,) = self._estimator([frame], [boxes])
-        return poses, self._tracker(frame, poses, detected)
+        followed = self._who_counts(poses) if detected else poses
+        return poses, self._tracker(frame, followed, detected)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from app.steps.detect import MIN_SCORE
 from engines.choose import EngineName
 from engines.engine import MOST_THREADS
 from pose.errors import UsageError
@@ -19,10 +20,12 @@ class PeopleConfig:
 
     Attributes:
         person: Person detector: a name in the model zoo, or a file.
-        pose: Pose network: a name in the model zoo, or a file. Of several, the heatmaps are
-            averaged: slower, more accurate.
-        detect_every: Look for people in every n-th frame; follow them in between.
-        min_score: Boxes with a lower score are nobody.
+        pose: Pose network: a name in the model zoo, or a file. Of several, whose crops have one
+            aspect, the heatmaps are averaged: slower, more accurate.
+        detect_every: Look for people in every n-th frame; follow them in between. Spares the
+            processor work, but frames then wait for each other: on several cores it is slower.
+        min_score: Boxes with a lower score are nobody. Whoever is new must be surer than that
+            (`app.steps.track`); lower it where people flicker, which takes time.
         max_people: At most so many people per frame, the surest ones.
         person_side: Longest side in pixels of what the detector sees, a multiple of 32; 0 takes
             its own, 320. 416 or 640 find smaller people, and take longer.
@@ -40,7 +43,7 @@ class PeopleConfig:
     person: str = "person"
     pose: Annotated[str | tuple[str, ...], tyro.conf.arg(metavar="MODEL [MODEL ...]")] = "pose"
     detect_every: int = 1
-    min_score: float = 0.35
+    min_score: float = MIN_SCORE
     max_people: int = 20
     person_side: int = 0
     flip: bool = False

@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from app.networks import person_detector, pose_estimator
 from app.people import PeopleConfig, check
+from app.steps.track import Tracker
 from pose.errors import InputError
 from pose.skeleton import Skeleton
 from pose.types import ByteArray, Frame, Poses
@@ -83,4 +84,12 @@ class PeopleFinder:
                     f"expected a picture (H, W, 3) of uint8, got {kind}; could its file be read?"
                 )
         frames = [Frame(index, 0.0, image, alone=True) for index, image in enumerate(images)]
-        return self._estimate(frames, self._detect(frames)) if frames else []
+        if not frames:
+            return []
+        found = self._estimate(frames, self._detect(frames))
+        return [self._people(frame, poses) for frame, poses in zip(frames, found, strict=True)]
+
+    def _people(self, frame: Frame, poses: Poses) -> Poses:
+        """Those whom `main.py video` would count: neither ghosts nor doubles; surest first."""
+        people = Tracker(self.skeleton)(frame, poses).poses
+        return people[np.argsort(-people.boxes.scores, kind="stable")]

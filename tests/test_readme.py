@@ -108,7 +108,7 @@ def test_every_command_has_a_row() -> None:
 
 def test_the_tree_is_the_tree() -> None:
     """Each line's path exists and says its purpose; each folder of code has a line."""
-    tree = TEXT.partition("## The house")[2].split("```")[1].strip().splitlines()
+    tree = TEXT.partition("## Code layout")[2].split("```")[1].strip().splitlines()
     paths = [line.split()[0] for line in tree]
     packages = {path.parent.relative_to(ROOT).parts[0] for path in ROOT.glob("*/__init__.py")}
 

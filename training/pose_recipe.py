@@ -76,11 +76,8 @@ def train_lite(config: Config) -> Path:
     """The small size: the base model's backbone on smaller crops, a small RefineNet anew."""
     base_weights = Path("runs/pose-base") / "phase3_late" / "blend.pt"
     check_start(config.init)
-    if not config.init and not base_weights.is_file():
-        raise InputError(
-            f"pose-lite starts from pose-base, expected {base_weights}; "
-            "train that first, or start from what ships with --init pose-lite"
-        )
+    if not base_weights.is_file():  # no pose-base was trained here: its backbone ships too
+        base_weights = Path("pose")
     cache = kept_crops(config, Path("runs/pose-base/cache"))
     network = LiteCpn(LITE_CPN)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -27,11 +27,12 @@ class Controls:
 
 
 DEFAULT = Controls()
+_LITE = "pose-lite"
 
 # name -> what differs from the defaults; names are translated when shown
 BUILT_IN: dict[str, Controls] = {
     QT_TRANSLATE_NOOP("Presets", "Balanced"): DEFAULT,
-    QT_TRANSLATE_NOOP("Presets", "Fast"): Controls(people=PeopleConfig(detect_every=4)),
+    QT_TRANSLATE_NOOP("Presets", "Fast"): Controls(people=PeopleConfig(pose=_LITE)),
     QT_TRANSLATE_NOOP("Presets", "Accurate"): Controls(people=PeopleConfig(flip=True)),
     QT_TRANSLATE_NOOP("Presets", "Crowd"): Controls(
         people=PeopleConfig(max_people=60),
@@ -62,11 +63,14 @@ class Presets:
         return ours + [(name, name) for name in own]
 
     def get(self, name: str, now: Controls) -> Controls:
-        """A preset; the networks of ours are those that are chosen now."""
+        """A preset; the networks of ours are those that are chosen now, but for the lite one."""
         if name not in BUILT_IN:
             return self._settings.get(Controls, name)
         found = BUILT_IN[name]
-        people = replace(found.people, person=now.people.person, pose=now.people.pose)
+        pose = now.people.pose if now.people.pose != _LITE else DEFAULT.people.pose
+        if found.people.pose != DEFAULT.people.pose:
+            pose = found.people.pose
+        people = replace(found.people, person=now.people.person, pose=pose)
         style = replace(found.dials.style, mirror=now.dials.style.mirror)
         return Controls(people, replace(found.dials, style=style))
 

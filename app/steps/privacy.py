@@ -1,7 +1,7 @@
 """Make faces unrecognisable: every head that a pose shows is replaced by a few grey-brown patches.
 
 Only people whom the networks see can be hidden; who must be sure shows skeletons on black. The
-patches are means over a tenth of a head, so nothing can be computed back.
+patches are means over a fifth of a head, so nothing can be computed back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pose.types import ByteArray, FloatArray, Poses
 
 _ON_HEAD = ("nose", "eye", "ear", "head_top", "neck")
 _GUESSED = 0.05  # score from which a point of the head counts: better one patch too many
+HIDING_SCORE = 0.2  # of a box, from which somebody is hidden: better one patch too many
+_MOST = 0.35  # of the box's longer side: a face before a webcam
 _PATCHES = 5  # across a head
 
 
@@ -53,6 +55,7 @@ def heads(poses: Poses, skeleton: Skeleton) -> tuple[FloatArray, FloatArray]:
     spread = away.max(axis=1) if on_head else np.zeros(len(poses))
     shoulders = _shoulder_width(poses, skeleton)
     radius = np.maximum.reduce([1.9 * spread, 0.5 * shoulders, 0.09 * side])
+    radius = np.minimum(radius, _MOST * size.max(axis=1))  # points that were guessed lie anywhere
     found = (count > 0)[:, None]
     centres = np.where(found, middle, low + size * [0.5, 0.1])
     radii = np.where(found, radius[:, None] * [1.0, 1.25], size * [0.35, 0.15])

@@ -13,12 +13,14 @@ from typing_extensions import Self
 
 from app import assemble as house
 from app.assemble import Shares, assemble, make_groups, shares_of, skeleton_of
+from app.dials import Dials
 from app.follower import Follower
 from app.people import PeopleConfig, check
 from app.pipeline.plain import run_plainly
 from app.pipeline.strip import Strip
 from app.sources.realtime import Realtime
 from app.sources.source import SourceOptions, open_source
+from app.steps.draw import DrawStyle
 from engines.engine import open_engine
 from pose.errors import ModelFileError, UsageError
 from pose.skeleton import COCO_17
@@ -362,3 +364,31 @@ def test_stages_in_another_order_are_refused(config: Callable[..., PeopleConfig]
 def test_numbers_that_cannot_be_are_refused(changes: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="expected --"):
         check(replace(PeopleConfig(), **changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dialled", [False, True])
+@pytest.mark.parametrize("detect_every", [1, 3])
+def test_faces_of_those_who_do_not_count_are_hidden_too(
+    config: Callable[..., PeopleConfig], tmp_path: Path, detect_every: int, dialled: bool
+) -> None:
+    """A score of 0.9 is nobody here, and in every frame a face all the same."""
+    folder = str(drawn.write_pictures(tmp_path / "walk", 5, people=2))
+    film, nobody = SourceOptions(image_rate_hz=25.0), 0.95
+    changed = {}
+    for privacy in ("none", "faces"):
+        style, sink = DrawStyle(privacy=privacy), Collector()
+        dials = Dials(min_score=nobody, style=style)
+        assemble(
+            open_source(folder, film),
+            config(detect_every=detect_every, min_score=nobody),
+            [sink],
+            style=style,
+            dials=(lambda dials=dials: dials) if dialled else None,  # type: ignore[misc]
+        ).run()
+        assert [len(scene.tracks) for scene in sink.scenes] == [0] * 5
+        changed[privacy] = [
+            scene.drawing is not None and bool((scene.drawing != scene.frame.image).any())
+            for scene in sink.scenes
+        ]
+
+    assert changed == {"none": [False] * 5, "faces": [True] * 5}

@@ -98,3 +98,14 @@ def test_nan_boxes_are_no_reason_to_stop() -> None:
     points = np.full((1, 17, 2), np.nan, np.float32)
 
     hide_faces(noise().image.copy(), Poses(points, np.zeros((1, 17), np.float32), boxes), COCO_17)
+
+
+def test_points_that_were_guessed_do_not_hide_the_whole_picture() -> None:
+    keypoints = np.full((1, 17, 2), np.nan, np.float32)
+    keypoints[0, 0], keypoints[0, 3], keypoints[0, 4] = (10, 10), (390, 590), (200, 300)
+    scores = np.where(np.isfinite(keypoints[..., 0]), 0.06, 0).astype(np.float32)
+    box = Boxes(np.array([[0, 0, 400, 600]], np.float32), np.array([0.3], np.float32))
+
+    _, radii = heads(Poses(keypoints, scores, box), COCO_17)
+
+    assert radii.max() <= 1.25 * 0.35 * 600
