@@ -137,7 +137,7 @@ _CODECS: Mapping[str, tuple[str, str, str]] = {
     "H.264 encoder": ("libx264", "w", "a PyAV wheel with x264; without it mp4 holds MPEG-4"),
     "H.265 decoder": ("hevc", "r", "a PyAV wheel (pip install av)"),
     "AV1 decoder": ("libdav1d", "r", "a PyAV wheel with dav1d"),
-    "H.264 on NVIDIA": ("h264_nvenc", "w", "a PyAV build with NVENC"),
+    "H.264 encoder for NVIDIA": ("h264_nvenc", "w", "a PyAV build with NVENC"),
 }
 
 

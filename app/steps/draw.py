@@ -43,7 +43,8 @@ class DrawStyle:
         show_boxes: Draw the box around each person.
         show_names: Write each keypoint's name beside it, of people who are large enough.
         trail_s: Show where people have been for so many seconds; 0 shows none.
-        privacy: `faces` makes faces unrecognisable, `black` shows skeletons and nothing else.
+        privacy: `faces` makes faces unrecognisable, of whom the detector sees; `black` shows
+            skeletons and nothing else.
         mirror: Show the picture as a mirror does; words stay readable.
     """
 
