@@ -45,6 +45,10 @@ EXTRAS = {
     "tensorrt": ("fast networks on an NVIDIA GPU", "trt"),
     "pycuda": ("pictures on an NVIDIA GPU", "trt"),
     "PyQt5": ("the window", "gui"),
+    "pyqtgraph": ("curves in the window", "gui"),
+    "mss": ("the screen as a source", "gui"),
+    "pyvirtualcam": ("a camera for video calls", "virtual-camera"),
+    "openvino": ("a peer of main.py pareto", "peers"),
 }
 
 # How to import what apt installs without pip's knowledge, as on a Jetson.
@@ -122,7 +126,7 @@ def _package(package: str, purpose: str, needs: str, required: bool) -> Finding:
             continue
     if PathFinder.find_spec(_MODULES.get(package, package)) is not None:
         return Finding(package, True, f"the system's ({purpose})", "", required)
-    return Finding(package, False, purpose, needs, required)
+    return Finding(package, False, f"not installed ({purpose})", needs, required)
 
 
 def _providers() -> Finding:
