@@ -21,15 +21,14 @@ import numpy.typing as npt
 import tyro
 from rich.progress import track
 
-from app.batch.inputs import check_free
 from app.pipeline.progress import TALK
-from app.sinks.part_file import naming
 from app.steps.detect import PersonDetector
 from app.steps.ensemble import EnsembleEstimator, as_one
 from app.steps.estimate import CropEstimator
 from engines.engine import open_engine
 from evaluation import bootstrap
 from evaluation.annotations import Annotations, Photograph, read_annotations
+from evaluation.place import check_place
 from evaluation.predict import (
     Predictions,
     detected_boxes,
@@ -129,22 +128,6 @@ def measure(config: Config) -> Report:
         OutputError: `save` would replace an input.
     """
     return _measured(config)[0]
-
-
-def check_place(flag: str, path: Path | None, inputs: Iterable[Path]) -> None:
-    """Find out before hours of work whether a result has a place.
-
-    Raises:
-        UsageError: It is no file's name.
-        OutputError: It would replace an input, or its folder cannot be made.
-    """
-    if path is None:
-        return
-    if not path.name or path.is_dir():
-        raise UsageError(f"{flag}: expected the name of a file, got {path}")
-    check_free([path], map(str, inputs), overwrite=True)
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _check(config: Config) -> None:

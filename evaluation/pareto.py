@@ -32,8 +32,8 @@ from app.pipeline.progress import TALK
 from evaluation import bootstrap
 from evaluation.annotations import Annotations, read_annotations
 from evaluation.contenders import PERSON, POSE, Contender, contenders
-from evaluation.evaluate import check_place
 from evaluation.pareto_plot import Point, draw, front, write
+from evaluation.place import check_place
 from evaluation.scores import score
 from pose.errors import InputError, UsageError
 

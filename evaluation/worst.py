@@ -25,8 +25,8 @@ from rich.text import Text
 from app.steps.estimate import CropEstimator
 from engines.engine import open_engine
 from evaluation.annotations import Annotations, Photograph, read_annotations
-from evaluation.evaluate import check_place
 from evaluation.pareto_plot import write
+from evaluation.place import check_place
 from evaluation.predict import predict, read_frames, true_boxes
 from model_zoo.zoo import model_path
 from pose import affine, boxes

@@ -81,7 +81,7 @@ class Film:
         """
         if self._decoder is None:
             if file:
-                return read_image(self._path_of(file))
+                return read_image(self._path_of(index, file))
             if not 0 <= index < len(self._paths):
                 raise InputError(f"expected a frame below {len(self._paths)}, got {index}")
             return read_image(self._paths[index])
@@ -92,8 +92,10 @@ class Film:
             self._last = None
         return self._read_on(time_s)
 
-    def _path_of(self, file: str) -> Path:
-        found = next((path for path in self._paths if path.name == file), None)
+    def _path_of(self, index: int, file: str) -> Path:
+        """The photograph at its place, or where others were added or taken away, by its name."""
+        here = self._paths[index : index + 1]  # of `*/1.jpg` every one is called 1.jpg
+        found = next((path for path in (*here, *self._paths) if path.name == file), None)
         if found is None:
             raise InputError(f"expected a photograph called {file}, found none; was it moved?")
         return found

@@ -98,3 +98,16 @@ def test_the_photographs_of_any_pattern_are_found_again(tmp_path: Path) -> None:
     found = film_beside(tmp_path / "out" / f"{entry.name}.jsonl", 0.0)
 
     assert found == FilmPlace(pattern, annotated=False)
+
+
+def test_photographs_of_one_name_in_several_folders_are_told_apart(tmp_path: Path) -> None:
+    for number in range(3):
+        folder = drawn.write_pictures(tmp_path / "shots" / str(number), number + 1)
+        for earlier in range(number):
+            (folder / f"frame{earlier}.png").unlink()
+        (folder / f"frame{number}.png").rename(folder / "1.png")
+
+    with Film(str(tmp_path / "shots" / "*" / "1.png")) as film:
+        for index in (2, 0, 1):
+            found = film.picture(index, float(index), "1.png")
+            np.testing.assert_array_equal(found, drawn.picture(index))
