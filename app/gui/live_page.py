@@ -144,10 +144,7 @@ class LivePage(Page):
         self.leave_full_screen()
 
     def full_screen_ended(self) -> None:
-        if self._full:
-            self._full = False
-            self.bar.setVisible(True)
-            self._show_panels()
+        self.leave_full_screen()
 
     def close_down(self) -> None:
         self._remember()

@@ -15,7 +15,6 @@ from PyQt5.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt5.QtGui import QDropEvent
 from pytestqt.qtbot import QtBot
 
-from app.gui.measure_plot import thinned
 from app.gui.review_page import ReviewPage
 from app.gui.reviewed import Reviewed, open_reviewed, over_film
 from app.gui.settings import Settings
@@ -405,17 +404,3 @@ def test_a_picture_that_cannot_be_shown_is_told_once(
     monkeypatch.setattr(Film, "picture", picture)
     opened.seek(8)
     qtbot.waitUntil(partial(shows, opened, 8))
-
-
-@pytest.mark.parametrize("count", [0, 1, 10, 11, 1000])
-def test_a_thinned_curve_keeps_its_extremes_and_its_gaps(count: int) -> None:
-    rng = np.random.default_rng(count)
-    times_s, values = np.arange(count) / 30, rng.normal(size=count)
-    values[count // 3 : count // 3 + 1] = np.nan
-
-    kept_s, kept = thinned(times_s, values, most=10)
-
-    assert len(kept) <= max(10, 10 + 2 + 1) and (np.diff(kept_s) >= 0).all()
-    if count > 1:
-        assert (np.nanmin(kept), np.nanmax(kept)) == (np.nanmin(values), np.nanmax(values))
-        assert np.isnan(kept).sum() == 1
