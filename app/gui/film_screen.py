@@ -65,8 +65,9 @@ class FilmScreen(QObject):
     def _drawn(self, reviewed: Reviewed, picture: Picture) -> None:
         self._drawn_from = None
         if reviewed is self._reviewed:
+            if self._broken >= 0:  # other words over the picture are the page's
+                self._view.say("")
             self._broken = -1
-            self._view.say("")
             self._view.show_picture(picture)
         else:
             close(reviewed)

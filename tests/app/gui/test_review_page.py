@@ -404,3 +404,32 @@ def test_a_picture_that_cannot_be_shown_is_told_once(
     monkeypatch.setattr(Film, "picture", picture)
     opened.seek(8)
     qtbot.waitUntil(partial(shows, opened, 8))
+
+
+def test_people_are_chosen_by_keyboard(opened: ReviewPage, qtbot: QtBot) -> None:
+    for key in (Qt.Key_Down, Qt.Key_Down, Qt.Key_Return):  # beyond the last is the last
+        qtbot.keyClick(opened.strip, key)
+    assert opened.ids == [1]
+
+    for key in (Qt.Key_Up, Qt.Key_Return):
+        qtbot.keyClick(opened.strip, key)
+    assert opened.ids == []
+    opened.strip.setFocus()
+    opened.grab()  # with the mark of the keyboard
+
+
+def test_of_nobody_nothing_is_exported(opened: ReviewPage, told: Told, tmp_path: Path) -> None:
+    opened.choose_all()
+
+    opened.export(tmp_path / "m.csv")
+
+    assert "Choose somebody" in told.last and not (tmp_path / "m.csv").exists()
+
+
+def test_a_film_without_a_result_is_told(page: ReviewPage, told: Told, tmp_path: Path) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "walk.mp4"))])
+
+    page.dropEvent(QDropEvent(QPointF(9, 9), Qt.CopyAction, mime, Qt.LeftButton, Qt.NoModifier))
+
+    assert "Open a result first" in told.last
