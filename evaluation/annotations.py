@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pose import boxes
 from pose.errors import InputError
+from pose.lost_crowds import lost_crowds as are_lost
 from pose.skeleton import COCO_17, SKELETONS, Skeleton
 from pose.types import FloatArray, IntArray
 
@@ -117,12 +118,14 @@ class Annotations:
         return all(photo.all_people_labelled for photo in self.photographs)
 
 
-def read_annotations(path: Path, folder: Path) -> Annotations:
+def read_annotations(path: Path, folder: Path, lost_crowds: bool = False) -> Annotations:
     """Read a file of labels and check that its photographs are there.
 
     Args:
         path: COCO keypoint or box annotations.
         folder: The photographs; `file_name` is relative to it.
+        lost_crowds: Take boxes for crowds that `pose.lost_crowds` tells; for files whose marks an
+            export dropped.
 
     Raises:
         InputError: The file is missing, not JSON, not COCO's format, has no category `person`,
@@ -141,7 +144,16 @@ def read_annotations(path: Path, folder: Path) -> Annotations:
             f"{path}: not in COCO's format ({type(error).__name__}: {error})"
         ) from error
     _check_photographs(annotations.photographs, path, folder)
-    return annotations
+    return _with_crowds(annotations) if lost_crowds else annotations
+
+
+def _with_crowds(annotations: Annotations) -> Annotations:
+    photographs = []
+    for photo in annotations.photographs:
+        people = photo.people
+        crowd = people.crowd | are_lost(people.xyxy)
+        photographs.append(replace(photo, people=replace(people, crowd=crowd)))
+    return replace(annotations, photographs=tuple(photographs))
 
 
 def read_json(path: Path) -> Any:

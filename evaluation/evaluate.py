@@ -70,6 +70,8 @@ class Config:
         max_people: At most so many detections in a photograph.
         nms: How doubles go from a detector's or a file's boxes: an IoU for hard NMS, `soft` for
             Soft-NMS. Not given: as the application does, or as the file has them.
+        lost_crowds: Of photographs with 13 boxes or more, take the last one for a crowd if the
+            middles of five others lie in it: for labels whose marks of crowds an export dropped.
         seen: Keypoints with a lower score do not count where people are ranked; 0 counts all, as
             CPN's own evaluation does.
         pose_nms: Of two poses whose OKS is above this the better one stays; 0 keeps all.
@@ -92,6 +94,7 @@ class Config:
     min_score: float = 0.01
     max_people: int = 100
     nms: str = ""
+    lost_crowds: bool = False
     seen: float = SEEN
     pose_nms: float = 0.0
     save: Path | None = None
@@ -163,7 +166,7 @@ def _measured(config: Config) -> tuple[Report, Annotations, Predictions]:
     given = [] if config.boxes in (TRUTH, DETECTOR) else [Path(config.boxes)]
     against = [config.against] if config.against else []
     check_place("--save", config.save, [config.annotations, *given, *against])
-    annotations = read_annotations(config.annotations, config.images)
+    annotations = read_annotations(config.annotations, config.images, config.lost_crowds)
     annotations = annotations.spread(config.limit or len(annotations.photographs))
     if config.boxes == TRUTH and not annotations.people_with_keypoints:
         raise InputError(
@@ -178,7 +181,8 @@ def _measured(config: Config) -> tuple[Report, Annotations, Predictions]:
     if not ours.figures:
         raise InputError(f"{config.annotations}: no figure applies to these labels and boxes")
     report = Report(
-        title=f"{config.annotations.name}, boxes: {config.boxes}",
+        title=f"{config.annotations.name}, boxes: {config.boxes}"
+        + ", lost crowds marked" * config.lost_crowds,
         figures=ours.figures,
         counts=ours.counts,
         milliseconds=_milliseconds(found, config.boxes == DETECTOR),

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from pose import boxes
+from pose.lost_crowds import lost_crowds
 from pose.types import FloatArray
 from training.labels_file import check_photographs, coco_expected, read_labels
 
+_EXPORT = "coco_stretched"  # COCO through a format without a mark for crowds, squashed to squares
 _INSIDE_ANOTHER = 0.8  # part of a teacher's box inside a better one from which it is a body part
 _SAME_PERSON = 0.4  # IoU from which a hand label and a teacher's box are one person
 
@@ -86,15 +88,18 @@ def _photographs(
     for image in content["images"]:
         hand = by_hand.get(image["id"], [])
         complete = bool(image.get("all_people_labelled", True))
-        crowds = _xyxy([label for label in hand if label.get("iscrowd")])
-        xyxy = _xyxy([label for label in hand if not label.get("iscrowd")])
+        source = str(image.get("source", ""))
+        xyxy = _xyxy(hand)
+        crowd = np.array([bool(label.get("iscrowd")) for label in hand], np.bool_)
+        if source == _EXPORT:
+            crowd |= lost_crowds(xyxy)
+        xyxy, crowds = xyxy[~crowd], xyxy[crowd]
         weights = np.ones(len(xyxy), np.float32)
         if not complete:
             xyxy, weights = _believe(xyxy, guessed.get(image["id"], []))
         if not complete and not len(xyxy):
             continue
         mask = images / "masks" / Path(image["file_name"]).with_suffix(".png")
-        source = str(image.get("source", ""))
         photographs.append(
             Photograph(
                 file=images / image["file_name"],
@@ -104,7 +109,7 @@ def _photographs(
                 weights=weights,
                 crowds=crowds,
                 complete=complete,
-                drawn_out=0.75 if source == "coco_stretched" else 1.0,
+                drawn_out=0.75 if source == _EXPORT else 1.0,
                 mask=mask if mask.is_file() else None,
             )
         )

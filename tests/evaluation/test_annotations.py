@@ -40,6 +40,19 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert read.all_people_labelled
 
 
+def test_a_crowd_without_its_mark_is_told_where_that_is_asked_for(tmp_path: Path) -> None:
+    row = [(10 * i, 0, 10 * i + 10, 30) for i in range(13)]
+    labels = labelled.labels_of([labelled.people([*row, (0, 0, 130, 30)]), labelled.people([])])
+    path = labelled.write(tmp_path / "labels.json", labels)
+
+    plain = _read(tmp_path, path)
+    marked = read_annotations(path, tmp_path, lost_crowds=True)
+
+    assert plain.people_with_boxes == 14
+    assert marked.people_with_boxes == 13
+    assert marked.photographs[0].people.crowd.tolist() == [False] * 13 + [True]
+
+
 def test_boxes_alone_will_do(tmp_path: Path) -> None:
     labels = labelled.labels_of([labelled.people([BOX])])
 

@@ -164,6 +164,33 @@ def test_labels_of_boxes_need_no_pose_network(
     assert not {"AP", "PCK", "ms_per_person"} & set(report)
 
 
+def test_crowds_without_their_mark_need_not_be_found_where_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn.write_pictures(tmp_path, 1, 1)
+    row = [(20 * i, 0, 20 * i + 20, 60) for i in range(13)]
+    labels = labelled.labels_of([labelled.people([*row, (0, 0, 260, 60)])])
+    labels = replace(labels, photographs=(replace(labels.photographs[0], size_wh=drawn.SIZE_WH),))
+    path = labelled.write(tmp_path / "labels.json", labels, ["frame0.png"], keypoints=False)
+    found = tmp_path / "found.json"
+    found.write_text(
+        json.dumps(
+            [
+                {"image_id": 1, "category_id": 1, "score": 0.9, "bbox": [x, y, x2 - x, y2 - y]}
+                for x, y, x2, y2 in row
+            ]
+        )
+    )
+    arguments = ["evaluate", "--annotations", str(path), "--images", str(tmp_path)]
+    arguments += ["--boxes", str(found)]
+
+    plain, marked = (_json([*arguments, *more], capsys) for more in ([], ["--lost-crowds"]))
+
+    assert (plain["boxes"], marked["boxes"]) == (14, 13)
+    assert plain["detector_AP50"] < 0.95
+    assert marked["detector_AP50"] == pytest.approx(1)
+
+
 def test_where_others_are_unlabelled_only_pck_applies_to_found_boxes(
     scene: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,23 @@ def test_labels_that_are_not_cocos_and_photographs_that_lack_are_one_line(tmp_pa
         read_photographs(_write(path, [_image(1, True)], []), tmp_path)
 
 
+@pytest.mark.parametrize(("source", "crowds"), [("coco_stretched", 1), ("made", 0)])
+def test_a_crowd_whose_mark_the_export_lost_is_no_person(
+    tmp_path: Path, source: str, crowds: int
+) -> None:
+    (tmp_path / "1.png").touch()
+    people = [_label(1, [6.0 * i, 0, 6, 30]) for i in range(13)]
+    group = _label(1, [0.0, 0, 70, 30])
+    image = {**_image(1, True), "source": source}
+
+    (photograph,) = read_photographs(
+        _write(tmp_path / "a.json", [image], [*people, group]), tmp_path
+    )
+
+    assert len(photograph.crowds) == crowds
+    assert len(photograph.xyxy) == len(photograph.weights) == 14 - crowds
+
+
 def test_hand_labels_win_where_complete_and_the_teacher_elsewhere(tmp_path: Path) -> None:
     hand = _write(
         tmp_path / "hand.json",
