@@ -1,36 +1,29 @@
-"""Config -> pipeline: the only file that knows all steps.
+"""Config -> pipeline: how stages share threads and cores.
 
-How stages share threads is one line, `GROUPS`; what each stage does is one function in `_makers`.
+The threads are one line, `GROUPS`; what each stage does is one function in `app.stages`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from app.cores import cores
 from app.dials import Dials
-from app.follower import Follower, PoseEstimator, chosen
 from app.networks import person_detector, pose_estimator
 from app.people import PeopleConfig, check
 from app.pipeline.pipeline import Pipeline, SideBySide
-from app.pipeline.strip import Stage, Strip
 from app.sinks.sink import Sink
 from app.sources.source import Source
-from app.steps.detect import PersonDetector
+from app.stages import Stages
 from app.steps.draw import DEFAULT_STYLE, DrawStyle
-from app.steps.paint import Painter
-from app.steps.privacy import HIDING_SCORE
-from app.steps.smooth import TrackSmoother
-from app.steps.track import Tracker
 from engines.choose import choose
 from engines.cuda_driver import probe
 from model_zoo.zoo import model_path
 from pose.errors import UsageError
 from pose.skeleton import Skeleton
-from pose.types import Boxes, Frame, Poses
 
 # One thread per group, from left to right; * means several threads side by side, each with
 # networks of its own that share the cores. Small networks gain little from a second thread
@@ -49,8 +42,6 @@ _log = logging.getLogger(__name__)
 
 _RUNS_NETWORKS = {"detect", "estimate", "follow"}
 _REMEMBERS_NOTHING = {"detect", "estimate"}
-
-_LOWEST_SCORE, _MOST_PEOPLE = 0.05, 100  # what a detector gives where dials choose among it
 
 
 def assemble(
@@ -123,7 +114,7 @@ def make_groups(
         _log.log(level, "%s runs on %s", name, choose(model_path(name), config.engine).reason)
     shares = shares_of(config, groups=groups, max_lanes=max_lanes)
     plan = _plan(_line(config, groups), shares.lanes, left_out)
-    makers = _makers(
+    makers = Stages(
         config,
         skeleton,
         sinks,
@@ -131,7 +122,7 @@ def make_groups(
         (lambda: style) if dials is None else (lambda: dials().style),
         dials,
         drawn,
-    )
+    ).makers()
     unknown = [name for names, _ in plan for name in names if name not in makers]
     if unknown:
         raise UsageError(f"expected stages of {', '.join(makers)}, got {', '.join(unknown)}")
@@ -198,124 +189,6 @@ def _plan(line: str, lanes: int, left_out: set[str]) -> list[tuple[list[str], in
     if not used or len(set(used)) < len(used):
         raise UsageError(f"expected each stage once, got {line!r}")
     return plan
-
-
-# ---- the stages ------------------------------------------------------------------------------
-
-
-def _makers(
-    config: PeopleConfig,
-    skeleton: Skeleton,
-    sinks: Sequence[Sink],
-    options: dict[str, Any],
-    style: Callable[[], DrawStyle],
-    dials: Callable[[], Dials] | None,
-    drawn: bool,
-) -> dict[str, Callable[[], Stage]]:
-    """For each stage a function that makes it afresh, with networks and memory of its own."""
-    fixed = Dials(min_score=config.min_score, max_people=config.max_people)
-    now = dials or (lambda: fixed)
-
-    def hides() -> bool:
-        return drawn and style().privacy == "faces"
-
-    def detector() -> PersonDetector:
-        if dials is None and not hides():
-            return person_detector(config, config.min_score, config.max_people, **options)
-        low = _LOWEST_SCORE if dials is not None else min(HIDING_SCORE, config.min_score)
-        return person_detector(config, low, _MOST_PEOPLE, **options)
-
-    def looking(step: PersonDetector) -> Callable[[Sequence[Frame]], list[Boxes]]:
-        def look(frames: Sequence[Frame]) -> list[Boxes]:
-            limits = now()
-            if hides():  # whoever may be there is hidden; who counts is decided after that
-                low = min(HIDING_SCORE, limits.min_score)
-                limits = replace(limits, min_score=low, max_people=_MOST_PEOPLE)
-            return chosen(step(frames), limits)
-
-        return look
-
-    def who_counts(poses: Poses) -> Poses:
-        limits = now()
-        return poses[poses.boxes.scores >= limits.min_score][: limits.max_people]
-
-    def estimator() -> PoseEstimator:
-        return pose_estimator(config, **options)
-
-    def detect() -> Stage:
-        step = detector()
-        look = looking(step)
-
-        def work(strip: Strip) -> Strip:
-            return replace(strip, boxes=tuple(look(strip.frames)))
-
-        return Stage("detect", work, (step,))
-
-    def estimate() -> Stage:
-        step = estimator()
-
-        def work(strip: Strip) -> Strip:
-            return replace(strip, poses=tuple(step(strip.frames, strip.boxes)))
-
-        return Stage("estimate", work, (step,))
-
-    def follow() -> Stage:
-        finder, step = detector(), estimator()
-        follower = Follower(
-            looking(finder), step, Tracker(skeleton), config.detect_every, who_counts, hides
-        )
-        return Stage("follow", follower, (finder, step))
-
-    def track() -> Stage:
-        step = Tracker(skeleton)
-
-        def work(strip: Strip) -> Strip:
-            seen = map(who_counts, strip.poses)
-            return replace(strip, tracks=tuple(map(step, strip.frames, seen)))
-
-        return Stage("track", work)
-
-    def smooth() -> Stage:
-        step = TrackSmoother()
-
-        def work(strip: Strip) -> Strip:
-            if dials is not None and not dials().smooth:
-                return strip
-            return replace(strip, tracks=tuple(map(step, strip.frames, strip.tracks)))
-
-        return Stage("smooth", work)
-
-    def paint() -> Stage:
-        paint_one = Painter(skeleton)
-
-        def work(strip: Strip) -> Strip:
-            now = style()
-            everybody = zip(strip.frames, strip.tracks, strip.poses, strict=True)
-            drawings = tuple(
-                paint_one(frame, tracks, now, poses) for frame, tracks, poses in everybody
-            )
-            return replace(strip, drawings=drawings)
-
-        return Stage("draw", work)
-
-    def write() -> Stage:
-        def work(strip: Strip) -> Strip:
-            for scene in strip.scenes():
-                for sink in sinks:
-                    sink(scene)
-            return strip
-
-        return Stage("write", work, tuple(sinks))
-
-    return {
-        "detect": detect,
-        "estimate": estimate,
-        "follow": follow,
-        "track": track,
-        "smooth": smooth,
-        "draw": paint,
-        "write": write,
-    }
 
 
 def _strip_length(source: Source) -> int:

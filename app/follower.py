@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from app.dials import Dials
+from app.counting import Counting
 from app.pipeline.strip import Strip
 from app.steps.ensemble import EnsembleEstimator
 from app.steps.estimate import CropEstimator
@@ -13,14 +13,6 @@ from app.steps.track import Tracker
 from pose.types import Boxes, Frame, Poses, Tracks
 
 PoseEstimator = CropEstimator | EnsembleEstimator
-
-
-def chosen(found: Sequence[Boxes], dials: Dials) -> list[Boxes]:
-    """What a detector with these limits would have given of boxes, best first, with looser ones.
-
-    Exact: neither suppression nor the count of the best asks for what is less sure than a box.
-    """
-    return [boxes[boxes.scores >= dials.min_score][: dials.max_people] for boxes in found]
 
 
 class Follower:
@@ -36,8 +28,7 @@ class Follower:
         estimator: PoseEstimator,
         tracker: Tracker,
         every: int,
-        who_counts: Callable[[Poses], Poses] = lambda poses: poses,
-        always: Callable[[], bool] = lambda: False,
+        counting: Counting,
     ) -> None:
         """Take the steps.
 
@@ -46,12 +37,12 @@ class Follower:
             estimator: Frames and boxes -> poses.
             tracker: Names people, and says where they will be.
             every: Frames from one detection to the next.
-            who_counts: Of the poses in a detector's boxes, those that are tracked.
-            always: Whether to detect in every frame meanwhile: faces of people without an id are
-                only hidden where somebody looks for them.
+            counting: Who counts of those whom the detector boxes. While it hides faces every
+                frame is looked at: those of people without an id are only hidden where somebody
+                looks for them.
         """
         self._detector, self._estimator, self._tracker = detector, estimator, tracker
-        self._every, self._who_counts, self._always = every, who_counts, always
+        self._every, self._counting = every, counting
         self._seen = 0
 
     def __call__(self, strip: Strip) -> Strip:
@@ -61,12 +52,13 @@ class Follower:
         return replace(strip, poses=poses, tracks=tracks)
 
     def _follow(self, frame: Frame) -> tuple[Poses, Tracks]:
-        detected = self._seen % self._every == 0 or frame.alone or self._always()
+        counting = self._counting
+        look = self._seen % self._every == 0 or frame.alone or counting.hides()
         self._seen += 1
-        if detected:
-            (boxes,) = self._detector([frame])
-        else:
-            boxes = self._tracker.predicted(frame.time_s)
+        if not look:
+            (poses,) = self._estimator([frame], [self._tracker.predicted(frame.time_s)])
+            return poses, self._tracker(frame, poses, detected=False)
+        (boxes,), (doubted,) = counting.boxes(self._detector([frame]))
         (poses,) = self._estimator([frame], [boxes])
-        followed = self._who_counts(poses) if detected else poses
-        return poses, self._tracker(frame, followed, detected)
+        doubtful = counting.doubtful(frame, poses, doubted, self._estimator)
+        return poses, self._tracker(frame, counting.people(poses), doubtful=doubtful)

@@ -4,7 +4,8 @@ A `.fake` file is JSON: a model card, and what to answer:
 
     {"card": {...}, "answer": "figures", "delay_s": 0.0, "fails_on_call": 0}
 
-`figures` (card: person, decoder `centre`) boxes whatever stands out from the grey background 114;
+`figures` (card: person, decoder `centre`) boxes whatever stands out from the grey background 114,
+with a score of 0.9, or of 0.25 from call `doubts_from_call` on;
 `colours` (card: pose) finds keypoint k where the picture has colour k of `keypoint_colours`;
 `fixed` answers `outputs`, the same for every picture. So a scene drawn by a test goes through the
 real steps, with known truth. It is stricter than a real engine: it insists on its thread, as CUDA
@@ -33,7 +34,10 @@ from pose.types import ByteArray, FloatArray
 BACKGROUND = 114
 _FIGURES = 32  # candidates per picture; the rest score 0
 _STRIDE = 4  # crop pixels per heatmap pixel, as in the real networks
-_DEFAULTS: Mapping[str, Any] = {"outputs": {}, "delay_s": 0.0, "fails_on_call": 0}
+_SURE, _DOUBTFUL = 0.9, 0.25
+_DEFAULTS: Mapping[str, Any] = {
+    "outputs": {}, "delay_s": 0.0, "fails_on_call": 0, "doubts_from_call": 0,
+}  # fmt: skip
 
 
 class FakeEngine:
@@ -63,6 +67,7 @@ class FakeEngine:
             self._answer = _answerer(settings, self.card, path)
             self._delay_s = float(settings["delay_s"])
             self._fails_on_call = int(settings["fails_on_call"])
+            self._doubts_from_call = int(settings["doubts_from_call"])
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelFileError(f"{path}: expected numbers: {error}; mend the file") from error
         self._calls = 0
@@ -97,7 +102,10 @@ class FakeEngine:
         if self._calls == self._fails_on_call:
             raise EngineError(f"{self._path} fails on call {self._calls}, as it was told to")
         time.sleep(self._delay_s)
-        return self._answer(batch)
+        answer = self._answer(batch)
+        if 0 < self._doubts_from_call <= self._calls:
+            answer["scores"] = np.minimum(answer["scores"], np.float32(_DOUBTFUL))
+        return answer
 
 
 def keypoint_colours(count: int) -> ByteArray:
@@ -116,7 +124,7 @@ def write_fake(path: Path, card: ModelCard, answer: str, **settings: Any) -> Pat
         card: The card that it carries.
         answer: `figures`, `colours` or `fixed`.
         settings: `outputs` (by name, one picture's answer as nested lists), `delay_s` per call,
-            `fails_on_call` (from 1; 0 never).
+            `fails_on_call` and `doubts_from_call` (from 1; 0 never).
     """
     path.write_text(
         json.dumps({"card": json.loads(card.to_json()), "answer": answer, **settings}), "utf-8"
@@ -176,7 +184,7 @@ def _figures(pictures: FloatArray) -> dict[str, FloatArray]:
         # pixel columns x .. x + w - 1 are covered from edge to edge: half a pixel further out
         xyxy[i, : len(found), :2] = found[:, :2] - 0.5
         xyxy[i, : len(found), 2:] = found[:, :2] + found[:, 2:4] - 0.5
-        scores[i, : len(found)] = 0.9
+        scores[i, : len(found)] = _SURE
     return {"xyxy": xyxy, "scores": scores}
 
 

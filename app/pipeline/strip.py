@@ -23,6 +23,8 @@ class Strip:
         frames: F frames, in order.
         arrived_s: When the last of them came out of the source, on the pipeline's clock.
         boxes: One per frame, once detected.
+        doubted: One per frame, once detected: boxes too unsure to get a pose unless a person is
+            missed there.
         heatmaps: One per frame, between estimation and decoding.
         poses: One per frame, once decoded.
         tracks: One per frame, once tracked.
@@ -33,6 +35,7 @@ class Strip:
     frames: tuple[Frame, ...]
     arrived_s: float = 0.0
     boxes: tuple[Boxes, ...] = ()
+    doubted: tuple[Boxes, ...] = ()
     heatmaps: tuple[Heatmaps, ...] = ()
     poses: tuple[Poses, ...] = ()
     tracks: tuple[Tracks, ...] = ()

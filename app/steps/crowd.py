@@ -10,7 +10,7 @@ import numpy as np
 from pose import boxes, oks
 from pose.ranking import SEEN
 from pose.skeleton import Skeleton
-from pose.types import FloatArray, Poses
+from pose.types import Boxes, FloatArray, IntArray, Poses
 
 _SUREST = 5  # keypoints; as many as a head and shoulders show
 
@@ -63,7 +63,26 @@ def real_people(
     )
     if not overlap.any():
         return people  # nobody overlaps, as most of the time
-    seen = np.where(people.scores[..., None] >= SEEN, people.keypoints, np.nan)
-    areas = boxes.area(people.boxes.xyxy)
-    kept = oks.oks_nms(seen, fullness, areas, skeleton.oks_sigmas, max_oks)
-    return people[kept]
+    return people[_unlike(people, fullness, skeleton, max_oks)]
+
+
+def strangers_to(people: Poses, others: Poses, skeleton: Skeleton, max_oks: float = 0.7) -> Poses:
+    """Those of `others` who are none of `people`, by the rule of `real_people`."""
+    both = Poses(
+        np.concatenate([people.keypoints, others.keypoints]),
+        np.concatenate([people.scores, others.scores]),
+        Boxes(
+            np.concatenate([people.boxes.xyxy, others.boxes.xyxy]),
+            np.concatenate([people.boxes.scores, others.boxes.scores]),
+        ),
+    )
+    first = np.arange(len(both))[::-1].astype(np.float32)
+    kept = np.sort(_unlike(both, first, skeleton, max_oks)) - len(people)
+    return others[kept[kept >= 0]]
+
+
+def _unlike(poses: Poses, scores: FloatArray, skeleton: Skeleton, max_oks: float) -> IntArray:
+    """Indices of poses that are no better one's double, best first."""
+    seen = np.where(poses.scores[..., None] >= SEEN, poses.keypoints, np.nan)
+    areas = boxes.area(poses.boxes.xyxy)
+    return oks.oks_nms(seen, scores, areas, skeleton.oks_sigmas, max_oks)

@@ -19,8 +19,8 @@ from pose.card import sized
 from pose.errors import ModelFileError
 from pose.types import Boxes, ByteArray, FloatArray, Frame
 
-# 0.25 keeps 5 % more skeletons in the demo clip, of people who are half hidden, and as many ghosts
-# that only the tracker turns away: a fifth of the frames a second.
+# 0.25 would give a third more boxes in the demo clip, nearly all of them ghosts that only the
+# tracker turns away: a fifth of the frames a second. `app.steps.doubtful` finds the others.
 MIN_SCORE = 0.35
 
 

@@ -3,8 +3,9 @@
 Motion (`app.steps.motion`) says where everybody should be, `app.steps.likeness` how well each
 pose fits, and the Hungarian method picks the best pairs (scipy). Rounds as in ByteTrack (Zhang
 et al., ECCV 2022): sure poses first, for everybody who is or was here; then unsure ones, only for
-those who were here a moment ago. All times are seconds of the source's clock, never counts of
-frames.
+those who were here a moment ago; at last boxes that do not count by themselves
+(`app.steps.doubtful`), for those who were here in the frame before. All times are seconds of the
+source's clock, never counts of frames.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from app.steps.crowd import real_people, sureness
+from app.steps.crowd import real_people, strangers_to, sureness
 from app.steps.cut import CutDetector
+from app.steps.doubtful import Doubtful
 from app.steps.likeness import likeness
 from app.steps.motion import BoxMotion, followed
 from pose.ranking import SEEN
@@ -87,7 +89,13 @@ class Tracker:
         self._fresh = True  # no frame of this scene was seen yet
         self._behind_s = 0.0  # by how much the source's clock has jumped back
 
-    def __call__(self, frame: Frame, poses: Poses, detected: bool = True) -> Tracks:
+    def __call__(
+        self,
+        frame: Frame,
+        poses: Poses,
+        detected: bool = True,
+        doubtful: Doubtful | None = None,
+    ) -> Tracks:
         """Name the people of the next frame.
 
         Args:
@@ -95,6 +103,7 @@ class Tracker:
             poses: Everybody found in it, in any order.
             detected: Whether the boxes come from the detector; False where `predicted` boxes
                 were fed back, so that a pose there proves nothing about somebody new.
+            doubtful: Boxes that are nobody by themselves; asked where somebody is missed.
 
         Returns:
             People who are here and known, by id. Boxes that were fed back follow the keypoints.
@@ -110,7 +119,9 @@ class Tracker:
         matched = self._match(found, sure, now_s)
         for who, i in matched.items():
             self._see(who, found, i, now_s, detected)
-        self._people = [who for who in self._people if who in matched or self._wait(who, now_s)]
+        again = self._look_again(found, matched, doubtful, now_s) if doubtful else set()
+        here = again.union(matched)
+        self._people = [who for who in self._people if who in here or self._wait(who, now_s)]
         if detected:
             strange = sure.copy()
             strange[list(matched.values())] = False
@@ -146,13 +157,7 @@ class Tracker:
     def _match(self, found: Poses, sure: npt.NDArray[np.bool_], now_s: float) -> dict[_Person, int]:
         if not self._people or not len(found):
             return {}
-        expected, spread = _expected(self._people, now_s)
-        fits = likeness(found, expected, spread, self._skeleton)
-        # A vague prediction fits everybody; it must not take a pose from one that is sharp.
-        sizes = np.array([who.motion.size for who in self._people], np.float32)
-        worth = np.where(
-            fits >= self._config.min_likeness, fits / (1 + spread / (_VAGUE * sizes)), 0
-        )
+        worth = self._worth(found, self._people, now_s)
         known = np.array([who.id > 0 for who in self._people])
         here = np.array([who.here for who in self._people])
         matched: dict[_Person, int] = {}
@@ -162,6 +167,35 @@ class Tracker:
             for i, j in _pairs(worth, np.flatnonzero(poses & left), np.flatnonzero(people & free)):
                 matched[self._people[j]] = i
         return matched
+
+    def _worth(self, found: Poses, people: list[_Person], now_s: float) -> FloatArray:
+        """(N, P) how well each pose fits each person; 0 for another person."""
+        expected, spread = _expected(people, now_s)
+        fits = likeness(found, expected, spread, self._skeleton)
+        # A vague prediction fits everybody; it must not take a pose from one that is sharp.
+        sizes = np.array([who.motion.size for who in people], np.float32)
+        worth: FloatArray = np.where(
+            fits >= self._config.min_likeness, fits / (1 + spread / (_VAGUE * sizes)), 0
+        )
+        return worth
+
+    def _look_again(
+        self, found: Poses, matched: dict[_Person, int], doubtful: Doubtful, now_s: float
+    ) -> set[_Person]:
+        """See people who were here in the frame before in boxes that do not count by themselves."""
+        missed = [who for who in self._people if who.here and who.id and who not in matched]
+        if not missed or not len(doubtful.boxes):
+            return set()
+        poses = doubtful.near(np.stack([who.motion.predicted(now_s) for who in missed]))
+        config = self._config
+        poses = real_people(poses, self._skeleton, config.min_pose_score, config.max_pose_oks)
+        poses = strangers_to(found, poses, self._skeleton, config.max_pose_oks)
+        pairs = _pairs(
+            self._worth(poses, missed, now_s), np.arange(len(poses)), np.arange(len(missed))
+        )
+        for i, j in pairs:
+            self._see(missed[j], poses, i, now_s, True)
+        return {missed[j] for _, j in pairs}
 
     def _see(self, who: _Person, found: Poses, i: int, now_s: float, detected: bool) -> None:
         keypoints, scores, box = found.keypoints[i], found.scores[i], found.boxes.xyxy[i]

@@ -17,7 +17,9 @@ SIZE_WH = (320, 240)
 _STEP_PX = 4.0  # how far everybody walks from frame to frame
 
 
-def write_networks(folder: Path, colours: bool = False, fails_on_call: int = 0) -> list[str]:
+def write_networks(
+    folder: Path, colours: bool = False, fails_on_call: int = 0, doubts_from_call: int = 0
+) -> list[str]:
     """Flags that choose a detector of figures and a pose network.
 
     Args:
@@ -25,13 +27,15 @@ def write_networks(folder: Path, colours: bool = False, fails_on_call: int = 0) 
         colours: Look for the drawn keypoints, which takes time; else every person has them at the
             same places of the box.
         fails_on_call: Call of the pose network that raises EngineError; 0 for none.
+        doubts_from_call: Call of the detector from which boxes have 0.25 in place of 0.9; 0 for
+            none.
     """
     person = ModelCard("figures", "person", "none", (320, 320), "centre", any_size=True)
     pose = ModelCard("keypoints", "pose", "none", (96, 128), "heatmap_quarter", skeleton="coco_17")
     settings = {} if colours else {"outputs": {"heatmaps": _places().tolist()}}
     answer = "colours" if colours else "fixed"
     paths = [
-        write_fake(folder / "person.fake", person, "figures"),
+        write_fake(folder / "person.fake", person, "figures", doubts_from_call=doubts_from_call),
         write_fake(folder / "pose.fake", pose, answer, fails_on_call=fails_on_call, **settings),
     ]
     return ["--person", str(paths[0]), "--pose", str(paths[1])]

@@ -10,8 +10,8 @@ import pytest
 from typing_extensions import Self
 
 from app.assemble import assemble
+from app.counting import Counting
 from app.dials import Dials
-from app.follower import chosen
 from app.people import PeopleConfig
 from app.sources.source import open_source
 from app.steps.draw import DrawStyle
@@ -35,7 +35,7 @@ def boxes(scores: list[float]) -> Boxes:
     ],
 )
 def test_dials_choose_the_surest(scores: list[float], dials: Dials, kept: list[float]) -> None:
-    (found,) = chosen([boxes(scores)], dials)
+    (found,), _ = Counting(lambda: dials).boxes([boxes(scores)])
 
     np.testing.assert_allclose(found.scores, kept, atol=1e-6)
 
@@ -50,7 +50,8 @@ def test_choosing_afterwards_is_what_a_stricter_detector_does(rng: np.random.Gen
         likely = Boxes(xyxy, scores)[scores >= least]
         return likely[nms(likely.xyxy, likely.scores, 0.6)]
 
-    (afterwards,) = chosen([detected(0.05)], Dials(min_score=0.5, max_people=100))
+    dials = Dials(min_score=0.5, max_people=100)
+    (afterwards,), _ = Counting(lambda: dials).boxes([detected(0.05)])
 
     np.testing.assert_array_equal(afterwards.xyxy, detected(0.5).xyxy)
 

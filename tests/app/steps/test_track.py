@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.steps.doubtful import Doubtful, looked_at
 from app.steps.track import Tracker
 from pose.skeleton import COCO_17, SKELETONS
-from pose.types import Poses
+from pose.types import IntArray, Poses
 from tests.app.steps.figures import crowd, frame, person
 from tests.app.steps.stories import ids, times, told, tracker, walker, who_is_at
 
@@ -213,3 +214,62 @@ def test_nobody_on_a_photograph_is_known_from_the_one_before() -> None:
     frames = [replace(frame(i, i / 25), alone=True) for i in range(3)]
 
     assert [ours(each, poses).ids.tolist() for each in frames] == [[1], [2], [3]]
+
+
+# ---- boxes that do not count ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("elsewhere_px", "score", "stays"),
+    [(0, 0.6, True), (5, 0.6, True), (150, 0.6, False), (0, 0.2, False)],
+)
+def test_who_is_missed_is_looked_for_in_doubtful_boxes(
+    elsewhere_px: float, score: float, stays: bool
+) -> None:
+    """Near where they were, and only if somebody is in the box."""
+    ours, there = tracker(), person(100)
+    ours(frame(0, 0.0), there)
+    unsure = person(100 + elsewhere_px, box_score=0.25, score=score)
+
+    found = [
+        ours(frame(i, i / 30), Poses.empty(17), doubtful=looked_at(unsure)) for i in range(1, 4)
+    ]
+
+    assert [tracks.ids.tolist() for tracks in found] == [[1] if stays else []] * 3
+
+
+def test_doubtful_boxes_let_nobody_in_and_bring_nobody_back() -> None:
+    ours = tracker()
+    unsure = looked_at(person(100, box_score=0.3))
+    nobody = Poses.empty(17)
+
+    told = [ours(frame(0, 0.0), nobody, doubtful=unsure), ours(frame(1, 0.03), person(100))]
+    told += [ours(frame(2, 0.06), person(100)), ours(frame(3, 0.1), nobody)]
+    told += [ours(frame(4, 0.13), nobody, doubtful=unsure)]
+
+    assert [tracks.ids.tolist() for tracks in told] == [[], [], [1], [], []]
+
+
+def test_a_doubtful_box_around_somebody_who_was_seen_is_nobody_else() -> None:
+    """Of two who stood close one is gone; the other's second box must not keep both."""
+    ours, left, right = tracker(), person(100), person(130)
+    ours(frame(0, 0.0), crowd([left, right]))
+    double = person(102, box_score=0.25)
+
+    tracks = ours(frame(1, 0.03), left, doubtful=looked_at(double))
+
+    assert tracks.ids.tolist() == [1]
+
+
+def test_nobody_is_looked_for_where_nobody_is_missed() -> None:
+    ours = tracker()
+    asked: list[int] = []
+
+    def poses(which: IntArray) -> Poses:
+        asked.append(len(which))
+        return Poses.empty(17)
+
+    for i in range(3):
+        ours(frame(i, i / 30), person(100), doubtful=Doubtful(person(300).boxes, poses))
+
+    assert asked == []
