@@ -21,20 +21,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from rich.logging import RichHandler
+try:
+    from rich.logging import RichHandler
 
-from app.command_line import CONFIG_FLAG, parse
-from app.pipeline.progress import TALK
-from app.pipeline.stuck import left_behind
-from pose.errors import (
-    EXIT_BUG,
-    EXIT_INTERRUPTED,
-    OutputError,
-    PoseAppError,
-    UnavailableError,
-    UsageError,
-    masked,
-)
+    from app.command_line import CONFIG_FLAG, parse
+    from app.pipeline.progress import TALK
+    from app.pipeline.stuck import left_behind
+    from pose.errors import (
+        EXIT_BUG,
+        EXIT_INTERRUPTED,
+        OutputError,
+        PoseAppError,
+        UnavailableError,
+        UsageError,
+        masked,
+    )
+except KeyboardInterrupt:  # the packages take a while to come, and nothing is at work yet
+    raise SystemExit(130) from None
 
 _REFUSALS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF})  # what a place to print to says
 EXIT_TERMINATED = 143  # 128 + SIGTERM, as a shell says it

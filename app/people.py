@@ -25,8 +25,8 @@ class PeopleConfig:
         detect_every: Look for people in every n-th frame; follow them in between. Spares the
             processor work, but frames then wait for each other: on several cores it is slower.
         min_score: Boxes with a lower score are nobody, but for people who were there in the frame
-            before: they are looked for down to 0.15 less. Whoever is new must be surer than that
-            (`app.steps.track`). Lower it where people are missed, which takes time.
+            before: they are looked for down to 0.15 less. Whoever is new must be surer than that.
+            Lower it where people are missed, which takes time.
         max_people: At most so many people per frame, the surest ones.
         person_side: Longest side in pixels of what the detector sees, a multiple of 32; 0 takes
             its own, 320. 416 or 640 find smaller people, and take longer.

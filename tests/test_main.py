@@ -309,6 +309,22 @@ def test_a_signal_ends_a_recording_cleanly(tmp_path: Path, number: int, code: in
     assert "Traceback" not in err
 
 
+def test_a_ctrl_c_while_packages_are_read_ends_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "rich").mkdir()
+    (tmp_path / "rich/__init__.py").write_text("raise KeyboardInterrupt\n")
+
+    done = subprocess.run(
+        [sys.executable, "main.py", "--help"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def pass_the_time(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(0.05)
