@@ -41,12 +41,12 @@ def annotate(
     return assemble(source, config, sinks, drawn=any_shown(paths), style=style).run(on_tick)
 
 
-def open_recorded(text: str, image_rate_hz: float = 0.0) -> Source:
+def open_recorded(text: str, options: SourceOptions | None = None) -> Source:
     """A source with an end.
 
     Args:
         text: A video, a picture, a folder or a pattern.
-        image_rate_hz: As in `SourceOptions`.
+        options: What to ask of it.
 
     Raises:
         UsageError: It has none.
@@ -54,7 +54,7 @@ def open_recorded(text: str, image_rate_hz: float = 0.0) -> Source:
     """
     if os.path.exists(text):
         text = os.path.join(os.curdir, text) if text.isdecimal() else text  # 2024/ is no camera
-    source = open_source(text, SourceOptions(image_rate_hz=image_rate_hz))
+    source = open_source(text, options)
     if source.is_live:
         raise UsageError(f"{text} has no end; run: main.py live {text}")
     return source

@@ -17,6 +17,8 @@ from typing_extensions import Self
 from app.batch.inputs import are_pictures, fingerprint
 from app.people import PeopleConfig
 from app.sinks.sink import SINKS, known_suffixes
+from app.sources.part import Part
+from app.sources.source import SourceOptions
 from app.steps.draw import DrawStyle
 from model_zoo.zoo import model_path
 from pose.errors import PoseAppError, UsageError
@@ -46,6 +48,7 @@ class Settings:
             each for a photograph of its own.
         overwrite: Replace results that are there already.
         style: What is drawn, and how.
+        part: Which frames of a film.
     """
 
     people: PeopleConfig = field(default_factory=PeopleConfig)
@@ -53,6 +56,11 @@ class Settings:
     image_rate_hz: float = 0.0
     overwrite: bool = False
     style: DrawStyle = field(default_factory=DrawStyle)
+    part: Part = field(default_factory=Part)
+
+    def source_options(self) -> SourceOptions:
+        """What to ask of the source."""
+        return SourceOptions(image_rate_hz=self.image_rate_hz, part=self.part)
 
     def check(self) -> None:
         """UsageError where something is asked that cannot be."""
@@ -66,11 +74,11 @@ class Settings:
             raise UsageError(f"expected --formats of {known}, got {' '.join(unknown) or 'none'}")
 
     def fitting(self, text: str) -> Settings:
-        """The same for one input: photographs are no film, and become pictures."""
+        """The same for one input: photographs are no film, have no parts, and become pictures."""
         if self.image_rate_hz or not are_pictures(text):
             return self
         forms = ("pictures" if form == "mp4" else form for form in self.formats)
-        return dataclasses.replace(self, formats=tuple(dict.fromkeys(forms)))
+        return dataclasses.replace(self, formats=tuple(dict.fromkeys(forms)), part=Part())
 
     def digest(self) -> str:
         """A name for everything that decides what the results say, the networks' files included."""
@@ -81,7 +89,10 @@ class Settings:
         names = [self.people.person, *([pose] if isinstance(pose, str) else pose)]
         networks = [_network_fingerprint(name) for name in names]
         style = dataclasses.asdict(self.style)
-        text = json.dumps([people, sorted(self.formats), self.image_rate_hz, networks, style])
+        told: list[Any] = [people, sorted(self.formats), self.image_rate_hz, networks, style]
+        if not self.part.is_whole:
+            told.append(dataclasses.asdict(self.part))
+        text = json.dumps(told)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
@@ -92,6 +103,7 @@ class Settings:
             "image_rate_hz": self.image_rate_hz,
             "overwrite": self.overwrite,
             "style": dataclasses.asdict(self.style),
+            "part": dataclasses.asdict(self.part),
         }
 
     @classmethod
@@ -110,6 +122,7 @@ class Settings:
             float(stored["image_rate_hz"]),
             bool(stored["overwrite"]),
             DrawStyle(**{k: v for k, v in stored.get("style", {}).items() if k in looks}),
+            Part(**stored.get("part", {})),
         )
 
     def _plain_people(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def work(job: Job, tick: Callable[[Gated, Reading], None]) -> Outcome:
             second; raises CancelledError to give up.
     """
     try:
-        source = Gated(open_recorded(job.text, job.settings.image_rate_hz))
+        source = Gated(open_recorded(job.text, job.settings.source_options()))
         seen = fingerprint(job.text)
         reading = annotate(
             source,

@@ -30,6 +30,7 @@ from app.batch.pool import work_in_pool
 from app.people import PeopleConfig
 from app.pipeline.progress import ProgressDisplay
 from app.sinks.sink import SINKS
+from app.sources.part import Part, seconds
 from app.steps.draw import DrawStyle, style_of
 from pose.errors import UsageError
 
@@ -48,6 +49,10 @@ class Config(PeopleConfig, DrawStyle):
         overwrite: Replace results that are there already.
         image_rate: Pictures of a folder or pattern are frames of a film, so many a second; 0 takes
             each for a photograph of its own, where nobody is known from the one before.
+        start: Of films only what comes from this time on: 90, 1:30 or 0:01:30.5. Times and numbers
+            of frames in the results stay the film's.
+        end: Of films only what comes before this time; empty for all.
+        fps: Of films at most so many frames a second; 0 takes all.
         jobs: Inputs worked on at a time; more than 1 helps where there are many cores.
         json: Print one JSON object instead of lines.
     """
@@ -57,6 +62,9 @@ class Config(PeopleConfig, DrawStyle):
     formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
     overwrite: bool = False
     image_rate: float = 0.0
+    start: str = "0"
+    end: str = ""
+    fps: float = 0.0
     jobs: int = 1
     json: bool = False
 
@@ -67,8 +75,9 @@ def run(config: Config) -> int:
         raise UsageError(
             "expected a video, a picture, a folder or a pattern, before the flags; see --help"
         )
+    part = Part(seconds(config.start), seconds(config.end) if config.end else None, config.fps)
     settings = Settings(
-        config, config.formats, config.image_rate, config.overwrite, style_of(config)
+        config, config.formats, config.image_rate, config.overwrite, style_of(config), part
     )
     settings.check()
     skeleton_of(config)  # what is wrong with a model is told once, not once for each input

@@ -44,6 +44,9 @@ _MOST_FPS = 1000
 _TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
 
+Picture = tuple[float | None, ByteArray]  # stored time in seconds, if there is one
+
+
 class Decoder:
     """Opens a video file; iterate once over (stored time in seconds or None, picture).
 
@@ -97,20 +100,27 @@ class Decoder:
     def __exit__(self, *exc: object) -> None:
         self._container.close()
 
-    def __iter__(self) -> Iterator[tuple[float | None, ByteArray]]:
+    def __iter__(self) -> Iterator[Picture]:
         return self._converted(None)
 
-    def after(self, time_s: float) -> Iterator[tuple[float | None, ByteArray]]:
-        """Only what comes later than a stored time, decoded from the key frame before it."""
+    def after(self, time_s: float, back_s: float = 0.0) -> Iterator[Picture]:
+        """Only what comes later than a stored time, decoded from the key frame before it.
+
+        Args:
+            time_s: The time.
+            back_s: So much earlier a key frame is looked for; formats without an index (MPEG-TS)
+                else land behind the time.
+        """
         if self._stream.time_base is None:
             return
+        place = round((time_s - back_s) / self._stream.time_base)
         try:
-            self._container.seek(round(time_s / self._stream.time_base), stream=self._stream)
+            self._container.seek(place, stream=self._stream)
         except DAMAGE:  # a format without a way to seek
             return
         yield from self._converted(time_s)
 
-    def _converted(self, after_s: float | None) -> Iterator[tuple[float | None, ByteArray]]:
+    def _converted(self, after_s: float | None) -> Iterator[Picture]:
         time_base = self._stream.time_base
         for decoded in self._decoded():
             stamp_s = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from typing_extensions import Self
 from app.sources.camera import is_camera, open_camera
 from app.sources.csi import is_csi, open_csi
 from app.sources.images import IMAGE_SUFFIXES, Images, images_in_folder, images_matching
+from app.sources.part import Excerpt, Part
 from app.sources.realtime import Realtime
 from app.sources.rtsp import is_network, open_network
 from app.sources.screen import is_screen, open_screen
@@ -69,11 +70,13 @@ class SourceOptions:
 
     Attributes:
         image_rate_hz: Of a film whose frames a folder or pattern holds; 0 for photographs.
+        part: Which frames of a recorded film.
         camera_size_wh: Picture size to ask a camera for.
         camera_fps: Rate to ask a camera for.
     """
 
     image_rate_hz: float = 0.0
+    part: Part = field(default_factory=Part)
     camera_size_wh: tuple[int, int] | None = None
     camera_fps: float | None = None
 
@@ -92,6 +95,10 @@ def _open_camera(text: str, options: SourceOptions) -> Source:
 
 def _open_csi(text: str, options: SourceOptions) -> Source:
     return open_csi(text, options.camera_size_wh, options.camera_fps)
+
+
+def _open_film(text: str, options: SourceOptions) -> Source:
+    return VideoFile(Path(text), options.part.start_s)
 
 
 def _open_folder(text: str, options: SourceOptions) -> Source:
@@ -118,7 +125,7 @@ KINDS: tuple[Kind, ...] = (
         lambda text: os.path.exists(text) and Path(text).suffix.lower() in IMAGE_SUFFIXES,
         _open_image,
     ),
-    Kind("a video file", os.path.exists, lambda text, _: VideoFile(Path(text))),
+    Kind("a video file", os.path.exists, _open_film),
     Kind("a pattern ('shots/*.jpg')", glob.has_magic, _open_pattern),
 )
 
@@ -140,7 +147,11 @@ def open_source(
     """
     for kind in KINDS:
         if text.strip() and kind.fits(text):
-            source = kind.open(text, options or SourceOptions())
+            options = options or SourceOptions()
+            source = kind.open(text, options)
+            photographs = isinstance(source, Images) and not options.image_rate_hz
+            if not (options.part.is_whole or source.is_live or photographs):
+                source = Excerpt(source, options.part)
             return Realtime(source) if realtime and not source.is_live else source
     known = ", ".join(kind.called for kind in KINDS)
     raise InputError(f"{text}: nothing is there; expected {known}; check the path")

@@ -19,15 +19,17 @@ class Timeline:
     Args:
         start_s: The stamp that counts as zero; None takes the first one.
         step_s: Usual time between two frames, for where there is no better knowledge.
+        begin_s: Time of the first frame that is asked for, if the ones before it are left out.
 
     Attributes:
         mended: How many stamps could not be used as they were.
     """
 
-    def __init__(self, start_s: float | None, step_s: float) -> None:
+    def __init__(self, start_s: float | None, step_s: float, begin_s: float = 0.0) -> None:
         self.mended = 0
         self._step_s = step_s
         self._start_s = start_s
+        self._begin_s = begin_s
         self._offset_s = 0.0
         self._last_s: float | None = None
 
@@ -46,7 +48,7 @@ class Timeline:
         if stamp_s is None:
             return 0.0
         start_s = stamp_s if self._start_s is None else self._start_s
-        if not 0.0 <= stamp_s - start_s <= _LONGEST_PAUSE_S:
+        if not 0.0 <= stamp_s - start_s <= self._begin_s + _LONGEST_PAUSE_S:
             start_s = stamp_s
         self._offset_s = -start_s
         return stamp_s - start_s

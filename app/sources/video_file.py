@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from typing_extensions import Self
 
-from app.sources.decoding import Decoder
+from app.sources.decoding import Decoder, Picture
 from app.sources.gpu_decoding import accelerator
 from app.sources.timeline import Timeline
 from app.sources.upright import fitted
 from pose.errors import InputError
-from pose.types import ByteArray, Frame
+from pose.types import Frame
 
 _log = logging.getLogger(__name__)
 
 _USUAL_FPS = 25.0
 # A file that stops this much before its stated end was cut off.
 _CUT_OFF_S = 0.5
+# How much before a time to look for a key frame, if the first one found lies behind it.
+_BACK_S = (0.0, 3.0, 15.0)
 
 
 class VideoFile:
@@ -34,6 +37,8 @@ class VideoFile:
 
     Args:
         path: The file.
+        begin_s: Frames before this time may be left out; those that are cost next to nothing. The
+            number of the first frame then follows from its time and the stated rate.
 
     Attributes:
         name: The file's name.
@@ -46,26 +51,31 @@ class VideoFile:
         corrupt: Frames given so far that were decoded, but with errors in the picture.
 
     Raises:
-        InputError: The file is missing, unreadable, not a video, or has no picture that can be
-            decoded.
+        InputError: The file is missing, unreadable, not a video, has no picture that can be
+            decoded, or ends before it shall begin.
     """
 
     is_live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, begin_s: float = 0.0) -> None:
         check_readable(path)
         self.name = path.name
         self.damaged = self.corrupt = 0
-        self._path = path
+        self._path, self._begin_s = path, begin_s
         self._decoder: Decoder | None = None
         with Decoder(path) as decoder:
             self.fps = decoder.fps
             self.frame_count = decoder.stated_frames
             image = next((image for _, image in decoder), None)
+            length_s = decoder.stated_s
         if image is None:
             raise InputError(
                 f"{path}: expected a video, got one in which no picture can be decoded; "
                 "check the file with a player"
+            )
+        if begin_s and length_s and begin_s >= length_s:
+            raise InputError(
+                f"{path}: expected to begin before its end at {length_s:.1f} s, got {begin_s:g} s"
             )
         self.size_wh = (image.shape[1], image.shape[0])
 
@@ -82,26 +92,45 @@ class VideoFile:
     def __iter__(self) -> Iterator[Frame]:
         if self._decoder is None:
             raise RuntimeError("a VideoFile is read inside its `with` block")
-        decoder, step_s = self._decoder, 1.0 / (self.fps or _USUAL_FPS)
-        timeline = Timeline(decoder.start_s, step_s)
-        index, time_s = 0, 0.0
-        for stamp_s, image in self._pictures(decoder):
+        step_s = 1.0 / (self.fps or _USUAL_FPS)
+        given, begin_s = self._begun(self._decoder, step_s)
+        decoder = self._decoder
+        start_s = decoder.start_s or 0.0 if begin_s else decoder.start_s
+        timeline = Timeline(start_s, step_s, begin_s)
+        index, time_s = -1, 0.0
+        for stamp_s, image in self._pictures(decoder, given):
             time_s = timeline(stamp_s)
+            index = round(time_s / step_s) if begin_s and index < 0 else index + 1
             self.damaged, self.corrupt = decoder.damaged, decoder.corrupt
             yield Frame(index, time_s, fitted(image, self.size_wh))
-            index += 1
         self.damaged = decoder.damaged
-        self._tell_damage(index, timeline.mended)
+        self._tell_damage(index + 1, timeline.mended)
         if decoder.stated_s and decoder.stated_s - time_s - step_s > _CUT_OFF_S:
             _log.warning(
                 "%s ends after %.1f s of %.1f s: it was cut off; its %d frames were used",
-                *(self._path, time_s + step_s, decoder.stated_s, index),
+                *(self._path, time_s + step_s, decoder.stated_s, index + 1),
             )
 
-    def _pictures(self, decoder: Decoder) -> Iterator[tuple[float | None, ByteArray]]:
-        """All pictures; the last ones from a second decoder if the first one lost them."""
+    def _begun(self, decoder: Decoder, step_s: float) -> tuple[Iterator[Picture], float]:
+        """The pictures from where to begin, and that time; all, and 0, of a file without an index.
+
+        Nothing but a key frame can be jumped to; what lies between it and the time is not given.
+        """
+        begin_s = (decoder.start_s or 0.0) + self._begin_s - step_s / 2
+        for back_s in _BACK_S if self._begin_s else ():
+            given = decoder.after(begin_s, back_s)
+            first = next(given, None)
+            if first is not None and first[0] is not None and first[0] < begin_s + 2 * step_s:
+                return chain([first], given), self._begin_s
+        if self._begin_s:
+            decoder.__exit__()
+            self._decoder = decoder = Decoder(self._path)
+        return iter(decoder), 0.0
+
+    def _pictures(self, decoder: Decoder, given: Iterator[Picture]) -> Iterator[Picture]:
+        """What is given; the last ones from a second decoder if the first one lost them."""
         last_s = None
-        for last_s, image in decoder:
+        for last_s, image in given:
             yield last_s, image
         if decoder.on_gpu and not decoder.pictures:
             _log.warning("%s: the GPU decodes no picture of it; the CPU does", self._path)

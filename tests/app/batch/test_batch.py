@@ -14,6 +14,7 @@ from app.batch.entry import Entry, Progress, Settings, State
 from app.batch.inputs import fingerprint
 from app.batch.manifest import NAME, read_manifest, write_manifest
 from app.people import PeopleConfig
+from app.sources.part import Part
 from pose.errors import InputError, OutputError, UsageError
 
 CSV = Settings(formats=("csv",))
@@ -198,7 +199,8 @@ def test_settings_that_cannot_be_are_refused(tmp_path: Path, settings: Settings)
 
 def test_the_manifest_holds_everything_but_the_moment(tmp_path: Path, clips: list[str]) -> None:
     batch = Batch(tmp_path / "out")
-    batch.add(clips, Settings(PeopleConfig(pose="other.onnx", min_score=0.5), ("csv",), 5.0, True))
+    people, part = PeopleConfig(pose="other.onnx", min_score=0.5), Part(1.0, 2.5, 10.0)
+    batch.add(clips, Settings(people, ("csv",), 5.0, True, part=part))
     finish(batch)
     working = batch.begin()
     assert working is not None

@@ -41,6 +41,30 @@ def test_a_clip_gives_a_video_and_its_keypoints(
     assert [len(json.loads(line)["people"]) for line in lines] == [1] * 6
 
 
+def test_a_part_of_a_film_keeps_its_times_and_is_a_result_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = drawn.write_clip(tmp_path / "walk.mp4", 30)
+    photographs = drawn.write_pictures(tmp_path / "shots", 3)
+    out = ["--out", str(tmp_path / "out"), "--formats", "jsonl"]
+    command = ["video", str(clip), str(photographs), *out, *drawn.write_networks(tmp_path)]
+    part = ["--start", "0:00.3", "--end", "0.7", "--fps", "10"]
+
+    assert main.main([*command, *part]) == 0
+    frames = [
+        [json.loads(line) for line in (tmp_path / "out" / name).read_text().splitlines()]
+        for name in ("walk.jsonl", "shots.jsonl")
+    ]
+    again = main.main([*command, *part])
+    other = main.main([*command, *part[:2]])
+
+    assert [frame["index"] for frame in frames[0]] == [9, 12, 15, 18]
+    assert [frame["time_s"] for frame in frames[0]] == pytest.approx([0.3, 0.4, 0.5, 0.6])
+    assert len(frames[1]) == 3, "photographs have no parts"
+    assert (again, other) == (0, 74)
+    assert "done before" in capsys.readouterr().out
+
+
 def test_results_are_not_written_over_unless_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
