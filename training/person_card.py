@@ -18,7 +18,9 @@ CARD = ModelCard(
     data=(
         "1,118 photographs of COCO with all people boxed by hand (1,078 squashed to a square, from "
         "a public Roboflow export, CC BY 4.0 as stated there; 40 of train2017; annotations "
-        "CC BY 4.0, Flickr photographs; 200 more held in to choose between checkpoints), and about "
+        "CC BY 4.0, Flickr photographs; 200 more held in to choose between checkpoints; in 87 of all "
+        "these one box is a crowd whose mark the export lost, taken for a person by the training "
+        "behind the weights that ship, passed over by the one that there is now), and about "
         "14,400 with a teacher's boxes or none: Leeds Sports Pose and Extended (research), "
         "Clothing Co-Parsing (Apache-2.0), Flickr8k, a public face-mask set and a human "
         "segmentation set (no terms stated), Buffy Stickmen and PARSE (research), INRIA Person "
