@@ -110,6 +110,7 @@ class Settings:
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """The settings of a manifest; what this version does not know is left out."""
         known = {each.name for each in dataclasses.fields(PeopleConfig)}
+        parts = {each.name for each in dataclasses.fields(Part)}
         looks = {each.name for each in dataclasses.fields(DrawStyle)}
         people: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
@@ -122,7 +123,7 @@ class Settings:
             float(stored["image_rate_hz"]),
             bool(stored["overwrite"]),
             DrawStyle(**{k: v for k, v in stored.get("style", {}).items() if k in looks}),
-            Part(**stored.get("part", {})),
+            Part(**{k: v for k, v in stored.get("part", {}).items() if k in parts}),
         )
 
     def _plain_people(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.batch.entry import Entry, Settings, State
 from app.sinks.part_file import write_whole
-from pose.errors import InputError, OutputError
+from pose.errors import InputError, OutputError, UsageError
 
 NAME = ".batch.manifest"  # no input's results can be called so: they have other suffixes
 _VERSION = 1
@@ -53,7 +53,7 @@ def read_manifest(out: Path) -> list[Entry]:
         if stored["version"] != _VERSION:
             raise ValueError(f"version {stored['version']!r}")
         return [_entry(key, each) for key, each in enumerate(stored["entries"], start=1)]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
         raise InputError(
             f"{path}: expected the manifest of a batch, version {_VERSION}, got something else "
             f"({type(error).__name__}: {error}); move it away to start anew"

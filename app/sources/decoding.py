@@ -37,6 +37,10 @@ ODD_NAMES: dict[str, Any] = (
 # Reading is tried again after an error, but not for ever: a broken disk gives nothing but errors.
 _MAX_READ_FAILURES = 100
 
+# How much before a time to look for a key frame, as long as those found lie behind it.
+_FAR_S = 1e6
+_BACK_S = (0.0, 3.0, 15.0, _FAR_S)
+
 # A stated rate beyond this is the tick of a clock.
 _MOST_FPS = 1000
 
@@ -85,6 +89,7 @@ class Decoder:
         self.on_gpu = self._stream.codec_context.is_hwaccel
         self._stream.thread_type = "AUTO" if threaded and not self.on_gpu else "NONE"
         self._upright = Upright()
+        self._passed = False  # whether a picture was left out since the last jump
         rate = self._stream.average_rate or self._stream.guessed_rate
         start = self._container.start_time
         self.fps = float(rate) if rate and rate <= _MOST_FPS else None
@@ -103,17 +108,29 @@ class Decoder:
     def __iter__(self) -> Iterator[Picture]:
         return self._converted(None)
 
-    def after(self, time_s: float, back_s: float = 0.0) -> Iterator[Picture]:
-        """Only what comes later than a stored time, decoded from the key frame before it.
+    def after(self, time_s: float) -> Iterator[Picture]:
+        """All from the first picture on that is later than a stored time; none without an index.
 
-        Args:
-            time_s: The time.
-            back_s: So much earlier a key frame is looked for; formats without an index (MPEG-TS)
-                else land behind the time.
+        Decoded from a key frame before. FFmpeg may land behind what was asked for: it searches by
+        the time of decoding, and in formats without an index (MPEG-TS) by guessing. So only a
+        picture that was passed over proves that none is missing.
         """
+        begins_s = self.start_s or 0.0
+        for back_s in _BACK_S:
+            pictures = self._sought(time_s - back_s, time_s)
+            first = next(pictures, None)
+            if first is not None and (self._passed or time_s - back_s <= begins_s):
+                yield first
+                yield from pictures
+                return
+            if first is None and self._passed:  # nothing is later
+                return
+
+    def _sought(self, place_s: float, time_s: float) -> Iterator[Picture]:
+        self._passed = False
         if self._stream.time_base is None:
             return
-        place = round((time_s - back_s) / self._stream.time_base)
+        place = round(max(place_s, -_FAR_S) / self._stream.time_base)
         try:
             self._container.seek(place, stream=self._stream)
         except DAMAGE:  # a format without a way to seek
@@ -127,7 +144,9 @@ class Decoder:
             if decoded.pts is not None and time_base is not None:
                 stamp_s = float(decoded.pts * time_base)
             if after_s is not None and (stamp_s is None or stamp_s <= after_s):
+                self._passed = True
                 continue
+            after_s = None  # where a clock starts again nothing more is left out
             try:
                 image = self._upright(decoded, self._stream.sample_aspect_ratio)
             except DAMAGE:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from typing_extensions import Self
 
+from app.sources.part import Choice, Part, no_frames
 from app.sources.quiet import quiet_opencv
 from app.sources.video_file import check_readable
 from pose.errors import InputError
@@ -33,27 +34,38 @@ class Images:
         paths: At least one picture, in order.
         name: What to call them together.
         rate_hz: Of a film whose frames these are; 0 for photographs, which pass one a second.
+        part: Which frames of that film; the others are not read.
 
     Attributes:
         name: As given.
         size_wh: Size of the first picture; the others may differ.
-        fps: As `rate_hz`, 1 for photographs.
+        fps: As `rate_hz`, 1 for photographs; the part's rate where that is less.
         frame_count: Number of pictures.
         is_live: False.
 
     Raises:
-        InputError: The first picture cannot be read; while iterating: one of the others, by name.
+        InputError: The first picture cannot be read, or the part holds none; while iterating: one
+            of the others cannot, by name.
     """
 
     is_live = False
 
-    def __init__(self, paths: Sequence[Path], name: str, rate_hz: float = 0.0) -> None:
+    def __init__(
+        self, paths: Sequence[Path], name: str, rate_hz: float = 0.0, part: Part | None = None
+    ) -> None:
         self.name = name
-        self.fps: float | None = rate_hz or 1.0
+        self._step_s = 1.0 / (rate_hz or 1.0)
         self._alone = not rate_hz
-        self.frame_count: int | None = len(paths)
-        self._paths = tuple(paths)
-        height, width = read_image(self._paths[0]).shape[:2]
+        self._chosen = list(enumerate(paths))
+        self.fps: float | None = rate_hz or 1.0
+        if part is not None and rate_hz:
+            belongs = Choice(part)
+            self._chosen = [each for each in self._chosen if belongs(each[0] * self._step_s)]
+            self.fps = min(rate_hz, part.rate_hz or rate_hz)
+        if not self._chosen:
+            raise no_frames(name, part or Part())
+        self.frame_count: int | None = len(self._chosen)
+        height, width = read_image(self._chosen[0][1]).shape[:2]
         self.size_wh = (width, height)
 
     def __enter__(self) -> Self:
@@ -63,9 +75,8 @@ class Images:
         """Nothing stays open between two pictures."""
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._paths):
-            time_s = index / (self.fps or 1.0)
-            yield Frame(index, time_s, read_image(path), path.name, self._alone)
+        for index, path in self._chosen:
+            yield Frame(index, index * self._step_s, read_image(path), path.name, self._alone)
 
 
 def read_image(path: Path) -> ByteArray:

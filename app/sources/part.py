@@ -6,19 +6,21 @@ Times and numbers of frames stay the film's.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from typing_extensions import Self
 
-from pose.errors import UsageError
+from pose.errors import InputError, UsageError
 from pose.types import Frame
 
 if TYPE_CHECKING:
     from app.sources.source import Source
 
-_SLACK_S = 1e-4  # files round times to their clock's ticks
+_TIME = re.compile(r"(?:(?:\d+:)?\d+:[0-5]?\d|\d+)(?:\.\d+)?", re.ASCII)
+_SLACK_S = 1e-3  # files round times to their clock's ticks, Matroska to 1 ms
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,34 @@ class Part:
         return self == Part()
 
 
+class Choice:
+    """Says of the times of a film's frames, in their order, which ones belong to a part."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._due_s = part.start_s
+
+    def __call__(self, time_s: float) -> bool:
+        """Whether the frame of this time belongs."""
+        part, now_s = self._part, time_s + _SLACK_S
+        if now_s < self._due_s or self.is_over(time_s):
+            return False
+        if part.rate_hz:
+            passed = math.floor((now_s - part.start_s) * part.rate_hz)
+            self._due_s = part.start_s + (passed + 1) / part.rate_hz
+        return True
+
+    def is_over(self, time_s: float) -> bool:
+        """Whether nothing from this time on belongs."""
+        return self._part.end_s is not None and time_s + _SLACK_S >= self._part.end_s
+
+
+def no_frames(name: str, part: Part) -> InputError:
+    """The error where a part holds nothing."""
+    end = "the end" if part.end_s is None else f"{part.end_s:g} s"
+    return InputError(f"{name}: expected frames from {part.start_s:g} s to {end}, found none")
+
+
 class Excerpt:
     """The frames of another source that belong to a part.
 
@@ -63,6 +93,9 @@ class Excerpt:
         fps: The source's, or the part's rate where that is less.
         frame_count: How many frames to expect, from the source's number and rate.
         is_live: False.
+
+    Raises:
+        InputError: While iterating: the part holds no frame.
     """
 
     is_live = False
@@ -85,17 +118,15 @@ class Excerpt:
         self._source.__exit__(*exc)
 
     def __iter__(self) -> Iterator[Frame]:
-        part, due_s = self._part, self._part.start_s
+        belongs, found = Choice(self._part), False
         for frame in self._source:
-            now_s = frame.time_s + _SLACK_S
-            if part.end_s is not None and now_s >= part.end_s:
-                return
-            if now_s < due_s:
-                continue
-            if part.rate_hz:
-                passed = math.floor((now_s - part.start_s) * part.rate_hz)
-                due_s = part.start_s + (passed + 1) / part.rate_hz
-            yield frame
+            if belongs.is_over(frame.time_s):
+                break
+            if belongs(frame.time_s):
+                found = True
+                yield frame
+        if not found:
+            raise no_frames(self.name, self._part)
 
 
 def seconds(text: str) -> float:
@@ -104,15 +135,10 @@ def seconds(text: str) -> float:
     Raises:
         UsageError: It is none.
     """
+    if not _TIME.fullmatch(text):
+        raise UsageError(f"expected a time such as 90, 1:30 or 0:01:30.5, got {text!r}")
     *larger, last = text.split(":")
-    try:
-        if len(larger) > 2 or not all(each.isdecimal() for each in larger):
-            raise ValueError
-        total = float(last)
-        if not 0 <= total < (60 if larger else math.inf):
-            raise ValueError
-    except ValueError:
-        raise UsageError(f"expected a time such as 90, 1:30 or 0:01:30.5, got {text!r}") from None
+    total = float(last)
     for each, unit_s in zip(reversed(larger), (60, 3600), strict=False):
         total += int(each) * unit_s
     return total

@@ -98,19 +98,20 @@ def _open_csi(text: str, options: SourceOptions) -> Source:
 
 
 def _open_film(text: str, options: SourceOptions) -> Source:
-    return VideoFile(Path(text), options.part.start_s)
+    film = VideoFile(Path(text), options.part.start_s)
+    return film if options.part.is_whole else Excerpt(film, options.part)
 
 
 def _open_folder(text: str, options: SourceOptions) -> Source:
-    return Images(images_in_folder(Path(text)), text, options.image_rate_hz)
+    return Images(images_in_folder(Path(text)), text, options.image_rate_hz, options.part)
 
 
 def _open_image(text: str, options: SourceOptions) -> Source:
-    return Images([Path(text)], Path(text).name, options.image_rate_hz)
+    return Images([Path(text)], Path(text).name, options.image_rate_hz, options.part)
 
 
 def _open_pattern(text: str, options: SourceOptions) -> Source:
-    return Images(images_matching(text), text, options.image_rate_hz)
+    return Images(images_matching(text), text, options.image_rate_hz, options.part)
 
 
 # The first row that fits opens the source; what is not there at all fits none.
@@ -147,11 +148,7 @@ def open_source(
     """
     for kind in KINDS:
         if text.strip() and kind.fits(text):
-            options = options or SourceOptions()
-            source = kind.open(text, options)
-            photographs = isinstance(source, Images) and not options.image_rate_hz
-            if not (options.part.is_whole or source.is_live or photographs):
-                source = Excerpt(source, options.part)
+            source = kind.open(text, options or SourceOptions())
             return Realtime(source) if realtime and not source.is_live else source
     known = ", ".join(kind.called for kind in KINDS)
     raise InputError(f"{text}: nothing is there; expected {known}; check the path")

@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 _USUAL_FPS = 25.0
 # A file that stops this much before its stated end was cut off.
 _CUT_OFF_S = 0.5
-# How much before a time to look for a key frame, if the first one found lies behind it.
-_BACK_S = (0.0, 3.0, 15.0)
+# Pictures that begin later than this after the file's clock have a damaged stamp.
+_LATEST_S = 3600.0
 
 
 class VideoFile:
@@ -66,16 +66,19 @@ class VideoFile:
         with Decoder(path) as decoder:
             self.fps = decoder.fps
             self.frame_count = decoder.stated_frames
-            image = next((image for _, image in decoder), None)
+            stamp_s, image = next(iter(decoder), (None, None))
+            late_s = (stamp_s or 0.0) - (decoder.start_s or 0.0)
+            self._late_s = late_s if 0 <= late_s <= _LATEST_S else 0.0  # sound begins before
             length_s = decoder.stated_s
         if image is None:
             raise InputError(
                 f"{path}: expected a video, got one in which no picture can be decoded; "
                 "check the file with a player"
             )
-        if begin_s and length_s and begin_s >= length_s:
+        if begin_s and length_s and begin_s >= self._late_s + length_s:
             raise InputError(
-                f"{path}: expected to begin before its end at {length_s:.1f} s, got {begin_s:g} s"
+                f"{path}: expected to begin before its end at {self._late_s + length_s:.1f} s, "
+                f"got {begin_s:g} s"
             )
         self.size_wh = (image.shape[1], image.shape[0])
 
@@ -97,18 +100,22 @@ class VideoFile:
         decoder = self._decoder
         start_s = decoder.start_s or 0.0 if begin_s else decoder.start_s
         timeline = Timeline(start_s, step_s, begin_s)
-        index, time_s = -1, 0.0
-        for stamp_s, image in self._pictures(decoder, given):
-            time_s = timeline(stamp_s)
-            index = round(time_s / step_s) if begin_s and index < 0 else index + 1
-            self.damaged, self.corrupt = decoder.damaged, decoder.corrupt
-            yield Frame(index, time_s, fitted(image, self.size_wh))
-        self.damaged = decoder.damaged
-        self._tell_damage(index + 1, timeline.mended)
+        index, time_s, count = -1, 0.0, 0
+        try:
+            for stamp_s, image in self._pictures(decoder, given):
+                time_s = timeline(stamp_s)
+                first = begin_s and not count
+                index = round((time_s - self._late_s) / step_s) if first else index + 1
+                count += 1
+                self.damaged, self.corrupt = decoder.damaged, decoder.corrupt
+                yield Frame(index, time_s, fitted(image, self.size_wh))
+        finally:  # also where nobody wants the rest
+            self.damaged = decoder.damaged
+            self._tell_damage(count, timeline.mended)
         if decoder.stated_s and decoder.stated_s - time_s - step_s > _CUT_OFF_S:
             _log.warning(
                 "%s ends after %.1f s of %.1f s: it was cut off; its %d frames were used",
-                *(self._path, time_s + step_s, decoder.stated_s, index + 1),
+                *(self._path, time_s + step_s, decoder.stated_s, count),
             )
 
     def _begun(self, decoder: Decoder, step_s: float) -> tuple[Iterator[Picture], float]:
@@ -116,13 +123,11 @@ class VideoFile:
 
         Nothing but a key frame can be jumped to; what lies between it and the time is not given.
         """
-        begin_s = (decoder.start_s or 0.0) + self._begin_s - step_s / 2
-        for back_s in _BACK_S if self._begin_s else ():
-            given = decoder.after(begin_s, back_s)
-            first = next(given, None)
-            if first is not None and first[0] is not None and first[0] < begin_s + 2 * step_s:
-                return chain([first], given), self._begin_s
         if self._begin_s:
+            given = decoder.after((decoder.start_s or 0.0) + self._begin_s - step_s / 2)
+            first = next(given, None)
+            if first is not None:
+                return chain([first], given), self._begin_s
             decoder.__exit__()
             self._decoder = decoder = Decoder(self._path)
         return iter(decoder), 0.0

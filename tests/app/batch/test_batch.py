@@ -247,9 +247,21 @@ def test_a_manifest_of_a_version_with_more_settings_is_read(
     batch.add(clips[:1], CSV)
     write_manifest(tmp_path, batch.entries)
     path = tmp_path / NAME
-    path.write_text(path.read_text().replace('"people": {', '"people": {"later": 1,'))
+    text = path.read_text().replace('"people": {', '"people": {"later": 1,')
+    path.write_text(text.replace('"part": {', '"part": {"later": 1,'))
 
     assert [entry.settings for entry in read_manifest(tmp_path)] == [CSV]
+
+
+def test_a_manifest_with_a_part_that_cannot_be_is_named(tmp_path: Path, clips: list[str]) -> None:
+    batch = Batch(tmp_path)
+    batch.add(clips[:1], replace(CSV, part=Part(1.0, 2.0)))
+    write_manifest(tmp_path, batch.entries)
+    path = tmp_path / NAME
+    path.write_text(path.read_text().replace('"start_s": 1.0', '"start_s": 3.0'))
+
+    with pytest.raises(InputError, match="expected the manifest of a batch"):
+        read_manifest(tmp_path)
 
 
 def test_a_refusal_does_not_make_the_batch_forget_what_is_done(

@@ -34,7 +34,9 @@ def test_a_time_is_read(text: str, expected_s: float) -> None:
     assert seconds(text) == expected_s
 
 
-@pytest.mark.parametrize("text", ["", "x", "-1", "1:75", "1:2:3:4", "1:-5", "nan", "inf", "1.5:20"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "-1", "1:75", "1:2:3:4", "1:-5", "nan", "inf", "1.5:20", "1_0", " 1"]
+)
 def test_what_is_no_time_is_one_line(text: str) -> None:
     with pytest.raises(UsageError, match="expected a time such as"):
         seconds(text)
@@ -55,15 +57,18 @@ def test_a_part_that_cannot_be_is_refused(
 # ---- frames ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.flv", "a.avi"])
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
         (Part(), range(75)),
         (Part(1.0), range(30, 75)),  # on a key frame
+        (Part(1.9667), range(59, 75)),  # right before one, where FFmpeg lands behind
         (Part(1.5, 1.7), range(45, 51)),
         (Part(end_s=0.1), range(3)),
         (Part(0.5, 2.0, 10.0), range(15, 60, 3)),
+        (Part(rate_hz=15.0), range(0, 75, 2)),  # Matroska's clock ticks once in 1 ms
+        (Part(rate_hz=30.0), range(75)),
         (Part(2.45), range(74, 75)),
     ],
 )
@@ -114,6 +119,64 @@ def test_how_many_to_expect_is_told(clip: ClipMaker, part: Part, fps: float, cou
     source = open_source(str(path), SourceOptions(part=part))
 
     assert (source.fps, source.frame_count) == (fps, count)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_where_sound_begins_before_the_pictures_numbers_are_the_whole_films(
+    clip: ClipMaker, name: str
+) -> None:
+    times_ms = [1000 + round(1000 * n / 30) for n in range(60)]
+    path = clip(name, moving_pictures(60), times_ms=times_ms, sound_s=3.0)
+    with VideoFile(path) as film:
+        whole = [(frame.index, frame.time_s) for frame in film]
+
+    found = [(frame.index, frame.time_s) for frame in _read(path, Part(1.5, 1.7))]
+
+    assert whole[0][1] > 0.5
+    assert len(found) == 6
+    for index, time_s in found:
+        assert time_s == pytest.approx(whole[index][1], abs=1e-6)
+    assert _read(path, Part(2.5)), "it ends at 3 s, though it has 2 s of pictures"
+
+
+def test_recordings_that_were_joined_are_read_on(clip: ClipMaker, tmp_path: Path) -> None:
+    one = clip("one.ts", moving_pictures(60)).read_bytes()
+    (tmp_path / "both.ts").write_bytes(one + one)
+
+    assert len(_read(tmp_path / "both.ts", Part(1.0))) == 90
+
+
+@pytest.mark.parametrize("part", [Part(1.0), Part(1.0, 2.0), Part(0.0, 2.0)])
+def test_damage_is_told_also_of_a_part(
+    clip: ClipMaker, caplog: pytest.LogCaptureFixture, part: Part
+) -> None:
+    path = clip("a.mp4", moving_pictures(90))
+    broken = bytearray(path.read_bytes())
+    middle = len(broken) // 2
+    broken[middle : middle + 600] = bytes(600)
+    path.write_bytes(bytes(broken))
+
+    frames = len(_read(path, part))
+
+    assert f"of {frames} frames" in caplog.text or f"of {frames + 1} frames" in caplog.text
+
+
+@pytest.mark.parametrize("part", [Part(2.01, 2.02), Part(2.49)])
+def test_a_part_without_a_frame_is_one_line(clip: ClipMaker, part: Part) -> None:
+    path = clip("a.mp4", moving_pictures(75))
+
+    with pytest.raises(InputError, match=r"a\.mp4: expected frames from .* found none"):
+        _read(path, part)
+
+
+def test_pictures_that_do_not_belong_are_not_read(tmp_path: Path) -> None:
+    for number in range(5):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((8, 8, 3), number, np.uint8))
+    (tmp_path / "3.png").write_text("no picture")
+
+    assert [frame.index for frame in _read(tmp_path, Part(0.0, 0.3), 10.0)] == [0, 1, 2]
+    with pytest.raises(InputError, match="expected frames from 9 s to the end, found none"):
+        _read(tmp_path, Part(9.0), 10.0)
 
 
 def test_a_start_beyond_the_end_is_one_line(clip: ClipMaker) -> None:
