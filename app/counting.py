@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from app.dials import Dials
-from app.steps.doubtful import DOUBT, Doubtful, looked_at, looked_at_on_demand
+from app.steps.doubtful import DOUBT, Doubtful, doubtful, looked_at
 from app.steps.privacy import HIDING_SCORE
-from pose.types import Boxes, Frame, IntArray, Poses
+from pose.types import Boxes, Frame, Poses
 
 MOST_PEOPLE = 100  # what a detector gives where it is decided later who counts
 
@@ -40,12 +41,14 @@ class Counting:
             missed.
         """
         limits = self._dials()
+        counted, low = limits, limits.min_score
         if self.hides():
-            low = min(HIDING_SCORE, limits.min_score)
-            limits = replace(limits, min_score=low, max_people=MOST_PEOPLE)
-            return tuple(_counted(each, limits) for each in found), (Boxes.empty(),) * len(found)
-        return tuple(_counted(each, limits) for each in found), tuple(
-            each[_doubted(each, limits)] for each in found
+            low = min(HIDING_SCORE, low)
+            counted = replace(limits, min_score=low, max_people=MOST_PEOPLE)
+        doubted = (each[_doubted(each, limits)] for each in found)
+        return (
+            tuple(_counted(each, counted) for each in found),
+            tuple(each[each.scores < low] for each in doubted),
         )
 
     def people(self, poses: Poses) -> Poses:
@@ -74,16 +77,16 @@ class Counting:
         self._least_before = limits.min_score
         if limits.min_score > before:
             return looked_at(poses[:0])
+        room = max(0, limits.max_people - int((poses.boxes.scores >= limits.min_score).sum()))
         low = poses[_doubted(poses.boxes, limits)]
-        return looked_at(low) if len(low) else looked_at_on_demand(frame, doubted, estimate)
+        return doubtful(frame, low, doubted, estimate, room)
 
 
 def _counted(boxes: Boxes, limits: Dials) -> Boxes:
     return boxes[boxes.scores >= limits.min_score][: limits.max_people]
 
 
-def _doubted(boxes: Boxes, limits: Dials) -> IntArray:
-    """Which ones; never so many that there would be more people than asked for."""
-    scores, least = boxes.scores, limits.min_score
-    room = max(0, limits.max_people - int((scores >= least).sum()))
-    return np.flatnonzero((scores >= least - DOUBT) & (scores < least))[:room]
+def _doubted(boxes: Boxes, limits: Dials) -> npt.NDArray[np.bool_]:
+    least = limits.min_score
+    told: npt.NDArray[np.bool_] = (boxes.scores >= least - DOUBT) & (boxes.scores < least)
+    return told

@@ -16,7 +16,7 @@ class Dials:
     """One position of all dials.
 
     Attributes:
-        min_score: Boxes with a lower score are nobody.
+        min_score: Boxes with a lower score are nobody, but for people who were there before.
         max_people: At most so many people per frame, the surest ones.
         smooth: Take the jitter out of keypoints.
         style: What is drawn, and how.

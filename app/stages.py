@@ -22,7 +22,9 @@ from app.steps.smooth import TrackSmoother
 from app.steps.track import Tracker
 from pose.skeleton import Skeleton
 
-_LOWEST_SCORE = 0.05  # what a detector gives where dials choose among it
+# What a detector gives where dials choose among it, and for doubtful boxes: suppression among all
+# that lies below takes longer than finding it.
+_LOWEST_SCORE = 0.05
 
 
 class Stages:
@@ -152,7 +154,8 @@ class Stages:
 
     def _detector(self) -> PersonDetector:
         config = self._config
-        low = min(HIDING_SCORE, config.min_score - DOUBT)
+        doubted = max(_LOWEST_SCORE, config.min_score - DOUBT)
+        low = min(HIDING_SCORE, config.min_score, doubted)
         if self._dials is not None:
             low = min(_LOWEST_SCORE, low)
         most = max(MOST_PEOPLE, config.max_people)

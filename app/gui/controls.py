@@ -192,7 +192,9 @@ class ControlPanel(QScrollArea):
 
     def _people_card(self, parent: QWidget) -> Card:
         card = Card(self.tr("People"), parent)
-        self.score = LabelledSlider(self.tr("People surer than"), 0.05, 0.95, 0.05, card, "{:.0%}")
+        self.score = LabelledSlider(
+            self.tr("New people surer than"), 0.05, 0.95, 0.05, card, "{:.0%}"
+        )
         self.score.moved.connect(lambda value: self.set_dial(min_score=value))
         self.most = LabelledBox(self.tr("At most so many"), 1, 100, card)
         self.most.changed.connect(lambda value: self.set_dial(max_people=value))

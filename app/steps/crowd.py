@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.steps.doubtful import joined
 from pose import boxes, oks
 from pose.ranking import SEEN
 from pose.skeleton import Skeleton
-from pose.types import Boxes, FloatArray, IntArray, Poses
+from pose.types import FloatArray, IntArray, Poses
 
 _SUREST = 5  # keypoints; as many as a head and shoulders show
 
@@ -68,14 +69,7 @@ def real_people(
 
 def strangers_to(people: Poses, others: Poses, skeleton: Skeleton, max_oks: float = 0.7) -> Poses:
     """Those of `others` who are none of `people`, by the rule of `real_people`."""
-    both = Poses(
-        np.concatenate([people.keypoints, others.keypoints]),
-        np.concatenate([people.scores, others.scores]),
-        Boxes(
-            np.concatenate([people.boxes.xyxy, others.boxes.xyxy]),
-            np.concatenate([people.boxes.scores, others.boxes.scores]),
-        ),
-    )
+    both = joined(people, others)
     first = np.arange(len(both))[::-1].astype(np.float32)
     kept = np.sort(_unlike(both, first, skeleton, max_oks)) - len(people)
     return others[kept[kept >= 0]]

@@ -2,7 +2,7 @@
 
 Whoever is half hidden keeps a box, but with a low score; most boxes with low scores are nobody.
 ByteTrack's second round (Zhang et al., ECCV 2022) gives such boxes to tracks that are left over.
-Here a box costs a pose, so only those near such a track are asked about: on the demo clip 58 in
+Here a box costs a pose, so only those near such a track are asked about: on the demo clip 77 in
 place of 400, for the same people.
 """
 
@@ -29,36 +29,67 @@ class Doubtful:
     Attributes:
         boxes: M boxes.
         poses: Finds the poses in some of them: indices -> as many poses.
+        room: How many of these people there may be.
     """
 
     boxes: Boxes
     poses: Callable[[IntArray], Poses]
+    room: int = 1000
 
     def near(self, expected: FloatArray) -> Poses:
-        """The poses in those boxes that fit best where somebody is missed.
+        """The poses in those boxes that are near where somebody is missed.
+
+        All of them, not each one's best: of people who stand side by side that is another's.
 
         Args:
             expected: (N, 4) where they should be.
-
-        Returns:
-            At most N poses.
         """
         overlaps = boxes.iou(expected, self.boxes.xyxy)
-        if not overlaps.size:
-            return self.poses(np.zeros(0, np.int64))
-        best = overlaps.argmax(axis=1)[overlaps.max(axis=1) >= _NEAR]
-        return self.poses(np.unique(best))
+        return self.poses(np.flatnonzero((overlaps >= _NEAR).any(axis=0)))
+
+
+def doubtful(
+    frame: Frame,
+    known: Poses,
+    others: Boxes,
+    estimate: Callable[[Sequence[Frame], Sequence[Boxes]], list[Poses]],
+    room: int,
+) -> Doubtful:
+    """Boxes some of which nobody has looked into.
+
+    Args:
+        frame: Where they are.
+        known: Poses that were found.
+        others: Boxes that got none.
+        estimate: Finds the poses in them.
+        room: See `Doubtful`.
+    """
+
+    def poses(which: IntArray) -> Poses:
+        found, rest = known[which[which < len(known)]], which[which >= len(known)] - len(known)
+        if not len(rest):
+            return found
+        return joined(found, estimate([frame], [others[rest]])[0])
+
+    every = Boxes(
+        np.concatenate([known.boxes.xyxy, others.xyxy]),
+        np.concatenate([known.boxes.scores, others.scores]),
+    )
+    return Doubtful(every, poses, room)
 
 
 def looked_at(poses: Poses) -> Doubtful:
-    """Of poses that are known already."""
+    """Of poses that are all known."""
     return Doubtful(poses.boxes, lambda which: poses[which])
 
 
-def looked_at_on_demand(
-    frame: Frame,
-    people: Boxes,
-    estimate: Callable[[Sequence[Frame], Sequence[Boxes]], list[Poses]],
-) -> Doubtful:
-    """Of boxes that nobody has looked into."""
-    return Doubtful(people, lambda which: estimate([frame], [people[which]])[0])
+def joined(some: Poses, more: Poses) -> Poses:
+    """The people of both."""
+    return Poses(
+        np.concatenate([some.keypoints, more.keypoints]),
+        np.concatenate([some.scores, more.scores]),
+        Boxes(
+            np.concatenate([some.boxes.xyxy, more.boxes.xyxy]),
+            np.concatenate([some.boxes.scores, more.boxes.scores]),
+        ),
+    )

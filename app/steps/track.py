@@ -40,6 +40,8 @@ class TrackerConfig:
         min_likeness: Less is another person.
         min_hits: A track is shown once it was seen so often in a row; at the start and after a
             scene cut at once.
+        max_doubt_s: So long after a sure pose somebody may be looked for in boxes that do not count
+            by themselves; a poster behind somebody who left does not become them for ever.
         max_lost_s: Who is missing in the frames of so many seconds comes back as somebody new.
         max_gap_s: After so many seconds without a frame everybody is new.
     """
@@ -49,6 +51,7 @@ class TrackerConfig:
     sure_score: float = 0.5
     min_likeness: float = 0.25
     min_hits: int = 2
+    max_doubt_s: float = 3.0
     max_lost_s: float = 1.2
     max_gap_s: float = 3.0
 
@@ -62,6 +65,7 @@ class _Person:
     scores: FloatArray  # (K,)
     box: FloatArray  # (4,)
     box_score: np.float32
+    sure_s: float  # when they were last seen in a sure pose
     hits: int = 1
     id: int = 0  # given when shown for the first time
     missing_s: float | None = None  # time of the first frame without them; None while seen
@@ -119,6 +123,7 @@ class Tracker:
         matched = self._match(found, sure, now_s)
         for who, i in matched.items():
             self._see(who, found, i, now_s, detected)
+            who.sure_s = now_s if sure[i] else who.sure_s
         again = self._look_again(found, matched, doubtful, now_s) if doubtful else set()
         here = again.union(matched)
         self._people = [who for who in self._people if who in here or self._wait(who, now_s)]
@@ -183,16 +188,23 @@ class Tracker:
         self, found: Poses, matched: dict[_Person, int], doubtful: Doubtful, now_s: float
     ) -> set[_Person]:
         """See people who were here in the frame before in boxes that do not count by themselves."""
-        missed = [who for who in self._people if who.here and who.id and who not in matched]
-        if not missed or not len(doubtful.boxes):
+        config = self._config
+        missed = [
+            who
+            for who in self._people
+            if who.here
+            and who.id
+            and who not in matched
+            and now_s - who.sure_s <= config.max_doubt_s
+        ]
+        if not missed or not len(doubtful.boxes) or not doubtful.room:
             return set()
         poses = doubtful.near(np.stack([who.motion.predicted(now_s) for who in missed]))
-        config = self._config
         poses = real_people(poses, self._skeleton, config.min_pose_score, config.max_pose_oks)
         poses = strangers_to(found, poses, self._skeleton, config.max_pose_oks)
-        pairs = _pairs(
-            self._worth(poses, missed, now_s), np.arange(len(poses)), np.arange(len(missed))
-        )
+        worth = self._worth(poses, missed, now_s)
+        pairs = _pairs(worth, np.arange(len(poses)), np.arange(len(missed)))
+        pairs = sorted(pairs, key=lambda pair: -worth[pair])[: doubtful.room]
         for i, j in pairs:
             self._see(missed[j], poses, i, now_s, True)
         return {missed[j] for _, j in pairs}
@@ -223,6 +235,7 @@ class Tracker:
                 strangers.scores[i],
                 box,
                 strangers.boxes.scores[i],
+                now_s,
             )
             if self._fresh or self._config.min_hits <= 1:
                 self._name(who)

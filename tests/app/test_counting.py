@@ -34,8 +34,7 @@ def _boxes(scores: Sequence[float]) -> Boxes:
         ([], Dials(), [], []),
         ([0.9, 0.36, 0.34, 0.21, 0.19], Dials(min_score=0.35), [0.9, 0.36], [0.34, 0.21]),
         ([0.9, 0.5, 0.3], Dials(min_score=0.6), [0.9], [0.5]),
-        ([0.9, 0.5, 0.3, 0.2], Dials(min_score=0.35, max_people=3), [0.9, 0.5], [0.3]),
-        ([0.9, 0.5, 0.3, 0.2], Dials(min_score=0.35, max_people=1), [0.9], []),
+        ([0.9, 0.5, 0.3], Dials(min_score=0.35, max_people=1), [0.9], [0.3]),
     ],
 )
 def test_boxes_are_counted_or_doubted_or_left_out(
@@ -47,18 +46,52 @@ def test_boxes_are_counted_or_doubted_or_left_out(
     np.testing.assert_allclose(unsure.scores, doubted)
 
 
-def test_where_faces_are_hidden_every_box_gets_a_pose_and_as_many_count() -> None:
-    counting = Counting(Dials, lambda: True)
-    poses = crowd([person(100), person(200, box_score=0.25), person(300, box_score=0.1)])
+@pytest.mark.parametrize(
+    ("least", "posed", "left", "offered"),
+    [
+        (0.35, [0.9, 0.25], [], [0.25]),
+        (0.25, [0.9, 0.25], [0.15, 0.12], [0.15, 0.12]),
+        (0.28, [0.9, 0.25], [0.15], [0.25, 0.15]),
+        (0.15, [0.9, 0.25, 0.15], [0.12], [0.12]),
+    ],
+)
+def test_where_faces_are_hidden_all_who_may_be_there_get_a_pose_and_the_same_people_count(
+    least: float, posed: list[float], left: list[float], offered: list[float]
+) -> None:
+    everybody = crowd(
+        [person(100 * n, box_score=score) for n, score in enumerate((0.9, 0.25, 0.15, 0.12))]
+    )
+    asked: list[Boxes] = []
 
-    (sure,), (unsure,) = counting.boxes([poses.boxes])
+    def estimate(frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[Poses]:
+        asked.extend(boxes)
+        return [everybody[np.isin(everybody.boxes.scores, boxes[0].scores)]]
 
-    np.testing.assert_allclose(sure.scores, [0.9, 0.25])
-    assert len(unsure) == 0
-    np.testing.assert_allclose(counting.people(poses).boxes.scores, [0.9])
-    asked = counting.doubtful(frame(0, 0.0), poses, unsure, _never)
-    np.testing.assert_allclose(asked.boxes.scores, [0.25])
-    np.testing.assert_array_equal(asked.near(poses.boxes.xyxy[1:2]).keypoints, poses.keypoints[1:2])
+    dials = Dials(min_score=least)
+    hiding, plain = Counting(lambda: dials, lambda: True), Counting(lambda: dials)
+
+    (sure,), (unsure,) = hiding.boxes([everybody.boxes])
+    (counted,), (doubted,) = plain.boxes([everybody.boxes])
+
+    np.testing.assert_allclose(sure.scores, posed)
+    np.testing.assert_allclose(unsure.scores, left)
+    known = everybody[: len(sure)]
+    np.testing.assert_array_equal(hiding.people(known).boxes.scores, counted.scores)
+    offer = hiding.doubtful(frame(0, 0.0), known, unsure, estimate)
+    np.testing.assert_allclose(offer.boxes.scores, offered)
+    np.testing.assert_array_equal(offer.boxes.scores, doubted.scores)
+    found = offer.near(offer.boxes.xyxy)
+    np.testing.assert_array_equal(found.boxes.scores, offer.boxes.scores)
+    assert [len(boxes) for boxes in asked] == ([len(left)] if left else [])
+
+
+@pytest.mark.parametrize(("max_people", "room"), [(1, 0), (2, 1), (20, 19)])
+def test_there_is_room_for_as_many_as_were_asked_for(max_people: int, room: int) -> None:
+    dials = Dials(max_people=max_people)
+    counting = Counting(lambda: dials)
+    poses = crowd([person(100)])
+
+    assert counting.doubtful(frame(0, 0.0), poses, Boxes.empty(), _never).room == room
 
 
 class _Sink:

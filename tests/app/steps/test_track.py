@@ -273,3 +273,36 @@ def test_nobody_is_looked_for_where_nobody_is_missed() -> None:
         ours(frame(i, i / 30), person(100), doubtful=Doubtful(person(300).boxes, poses))
 
     assert asked == []
+
+
+def test_people_side_by_side_whose_boxes_turn_unsure_both_stay_who_they_are() -> None:
+    """The camera jerks: each one's best box is the neighbour's."""
+    ours = tracker()
+    for i in range(5):
+        ours(frame(i, i / 30), crowd([person(100), person(130)]))
+    moved = crowd([person(120, box_score=0.25), person(150, box_score=0.25)])
+
+    tracks = ours(frame(5, 5 / 30), Poses.empty(17), doubtful=looked_at(moved))
+
+    assert (who_is_at(tracks, 120), who_is_at(tracks, 150)) == (1, 2)
+
+
+def test_there_are_never_more_people_than_room_and_the_best_fit_stays() -> None:
+    ours = tracker()
+    ours(frame(0, 0.0), crowd([person(100), person(400)]))
+    unsure = crowd([person(120, box_score=0.3), person(400, box_score=0.25)])
+    few = Doubtful(unsure.boxes, lambda which: unsure[which], room=1)
+
+    tracks = ours(frame(1, 0.03), Poses.empty(17), doubtful=few)
+
+    assert tracks.ids.tolist() == [2]
+
+
+def test_what_hangs_behind_somebody_who_left_is_not_them_for_ever() -> None:
+    ours, poster = tracker(), looked_at(person(100, box_score=0.21, score=0.5))
+    ours(frame(0, 0.0), person(100))
+
+    shown = [len(ours(frame(i, i / 30), Poses.empty(17), doubtful=poster)) for i in range(1, 200)]
+
+    assert sum(shown) == pytest.approx(90, abs=2)  # three seconds
+    assert not any(shown[100:])
