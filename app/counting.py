@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.dials import Dials
-from app.steps.doubtful import DOUBT, Doubtful, doubtful, looked_at
+from app.steps.doubtful import DOUBT, Doubtful, doubtful
 from app.steps.privacy import HIDING_SCORE
 from pose.types import Boxes, Frame, Poses
 
@@ -62,7 +62,7 @@ class Counting:
         poses: Poses,
         doubted: Boxes,
         estimate: Callable[[Sequence[Frame], Sequence[Boxes]], list[Poses]],
-    ) -> Doubtful:
+    ) -> Doubtful | None:
         """Whom the tracker may ask for where it misses somebody; called frame after frame.
 
         Whoever raises the limit wants some people gone: they are not looked for at that moment.
@@ -76,7 +76,7 @@ class Counting:
         limits, before = self._dials(), self._least_before
         self._least_before = limits.min_score
         if limits.min_score > before:
-            return looked_at(poses[:0])
+            return None
         room = max(0, limits.max_people - int((poses.boxes.scores >= limits.min_score).sum()))
         low = poses[_doubted(poses.boxes, limits)]
         return doubtful(frame, low, doubted, estimate, room)

@@ -1,4 +1,7 @@
-"""The stages of a pipeline: steps with their names, their networks and their memory."""
+"""The stages of a pipeline: steps with their names, their networks and their memory.
+
+The only file that knows all steps.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ Coordinates follow the half-pixel rule of `pose.affine`: integers are pixel cent
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -85,6 +85,15 @@ class Boxes:
     def empty(cls) -> Boxes:
         """No people."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    @classmethod
+    def joined(cls, parts: Iterable[Boxes]) -> Boxes:
+        """The people of all parts, in their order; nobody if there are none."""
+        every = [cls.empty(), *parts]
+        return cls(
+            np.concatenate([part.xyxy for part in every]),
+            np.concatenate([part.scores for part in every]),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +174,16 @@ class Poses:
         """No people."""
         shape = (0, keypoint_count)
         return cls(np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32), Boxes.empty())
+
+    @classmethod
+    def joined(cls, parts: Iterable[Poses], keypoint_count: int) -> Poses:
+        """The people of all parts, in their order; nobody if there are none."""
+        every = [cls.empty(keypoint_count), *parts]
+        return cls(
+            np.concatenate([part.keypoints for part in every]),
+            np.concatenate([part.scores for part in every]),
+            Boxes.joined(part.boxes for part in every),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -68,6 +68,7 @@ class Decoder:
         stated_frames: Number of pictures that the file states or that follows from it, or None.
         packets: Packets read so far that ought to give a picture.
         pictures: Pictures decoded so far.
+        passed: Pictures decoded and left out so far, because they are too early.
         damaged: Packets and pictures left out so far because of errors.
         corrupt: Pictures so far that were decoded, but with errors in them.
         on_gpu: Whether the GPU decodes.
@@ -79,7 +80,7 @@ class Decoder:
     def __init__(
         self, path: Path, threaded: bool = True, accelerator: HWAccel | None = None
     ) -> None:
-        self.packets = self.pictures = self.damaged = self.corrupt = 0
+        self.packets = self.pictures = self.passed = self.damaged = self.corrupt = 0
         self._container = _open_container(path, accelerator)
         try:
             self._stream = _video_stream(self._container, path)
@@ -89,7 +90,6 @@ class Decoder:
         self.on_gpu = self._stream.codec_context.is_hwaccel
         self._stream.thread_type = "AUTO" if threaded and not self.on_gpu else "NONE"
         self._upright = Upright()
-        self._passed = False  # whether a picture was left out since the last jump
         rate = self._stream.average_rate or self._stream.guessed_rate
         start = self._container.start_time
         self.fps = float(rate) if rate and rate <= _MOST_FPS else None
@@ -111,6 +111,8 @@ class Decoder:
     def after(self, time_s: float) -> Iterator[Picture]:
         """All from the first picture on that is later than a stored time; none without an index.
 
+        Counts begin anew.
+
         Decoded from a key frame before. FFmpeg may land behind what was asked for: it searches by
         the time of decoding, and in formats without an index (MPEG-TS) by guessing. So only a
         picture that was passed over proves that none is missing.
@@ -119,15 +121,15 @@ class Decoder:
         for back_s in _BACK_S:
             pictures = self._sought(time_s - back_s, time_s)
             first = next(pictures, None)
-            if first is not None and (self._passed or time_s - back_s <= begins_s):
+            if first is not None and (self.passed or time_s - back_s <= begins_s):
                 yield first
                 yield from pictures
                 return
-            if first is None and self._passed:  # nothing is later
+            if first is None and self.passed:  # nothing is later
                 return
 
     def _sought(self, place_s: float, time_s: float) -> Iterator[Picture]:
-        self._passed = False
+        self.packets = self.pictures = self.passed = self.damaged = self.corrupt = 0
         if self._stream.time_base is None:
             return
         place = round(max(place_s, -_FAR_S) / self._stream.time_base)
@@ -144,7 +146,7 @@ class Decoder:
             if decoded.pts is not None and time_base is not None:
                 stamp_s = float(decoded.pts * time_base)
             if after_s is not None and (stamp_s is None or stamp_s <= after_s):
-                self._passed = True
+                self.passed += 1
                 continue
             after_s = None  # where a clock starts again nothing more is left out
             try:

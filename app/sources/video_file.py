@@ -141,7 +141,7 @@ class VideoFile:
             _log.warning("%s: the GPU decodes no picture of it; the CPU does", self._path)
             with Decoder(self._path) as other:
                 yield from other
-        elif last_s is not None and decoder.pictures < decoder.packets:
+        elif last_s is not None and decoder.pictures + decoder.passed < decoder.packets:
             with Decoder(self._path, threaded=False) as again:
                 yield from again.after(last_s)
 

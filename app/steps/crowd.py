@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.steps.doubtful import joined
 from pose import boxes, oks
 from pose.ranking import SEEN
 from pose.skeleton import Skeleton
@@ -69,7 +68,7 @@ def real_people(
 
 def strangers_to(people: Poses, others: Poses, skeleton: Skeleton, max_oks: float = 0.7) -> Poses:
     """Those of `others` who are none of `people`, by the rule of `real_people`."""
-    both = joined(people, others)
+    both = Poses.joined([people, others], len(skeleton))
     first = np.arange(len(both))[::-1].astype(np.float32)
     kept = np.sort(_unlike(both, first, skeleton, max_oks)) - len(people)
     return others[kept[kept >= 0]]

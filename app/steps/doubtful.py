@@ -16,8 +16,8 @@ import numpy as np
 from pose import boxes
 from pose.types import Boxes, FloatArray, Frame, IntArray, Poses
 
-# So much less than the least score a box may have where somebody was: less than all, for whoever
-# asks for surer boxes wants to be rid of some people who are there.
+# How much less sure than others a box may be where somebody was. Not without limit: whoever asks
+# for surer boxes wants to be rid of some people who are there.
 DOUBT = 0.15
 _NEAR = 0.3  # IoU with where somebody should be
 
@@ -29,12 +29,12 @@ class Doubtful:
     Attributes:
         boxes: M boxes.
         poses: Finds the poses in some of them: indices -> as many poses.
-        room: How many of these people there may be.
+        room: How many of these people may be added to those who count.
     """
 
     boxes: Boxes
     poses: Callable[[IntArray], Poses]
-    room: int = 1000
+    room: int
 
     def near(self, expected: FloatArray) -> Poses:
         """The poses in those boxes that are near where somebody is missed.
@@ -67,29 +67,8 @@ def doubtful(
 
     def poses(which: IntArray) -> Poses:
         found, rest = known[which[which < len(known)]], which[which >= len(known)] - len(known)
-        if not len(rest):
-            return found
-        return joined(found, estimate([frame], [others[rest]])[0])
+        looked = estimate([frame], [others[rest]]) if len(rest) else []
+        return Poses.joined([found, *looked], known.scores.shape[1])
 
-    every = Boxes(
-        np.concatenate([known.boxes.xyxy, others.xyxy]),
-        np.concatenate([known.boxes.scores, others.scores]),
-    )
+    every = Boxes.joined([known.boxes, others])
     return Doubtful(every, poses, room)
-
-
-def looked_at(poses: Poses) -> Doubtful:
-    """Of poses that are all known."""
-    return Doubtful(poses.boxes, lambda which: poses[which])
-
-
-def joined(some: Poses, more: Poses) -> Poses:
-    """The people of both."""
-    return Poses(
-        np.concatenate([some.keypoints, more.keypoints]),
-        np.concatenate([some.scores, more.scores]),
-        Boxes(
-            np.concatenate([some.boxes.xyxy, more.boxes.xyxy]),
-            np.concatenate([some.boxes.scores, more.boxes.scores]),
-        ),
-    )

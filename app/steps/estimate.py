@@ -183,24 +183,18 @@ def by_frame(parts: Sequence[Poses], boxes: Sequence[Boxes], keypoints: int) -> 
     Returns:
         Per frame its poses, with its own boxes.
     """
-    shape = (0, keypoints)
-    points = np.concatenate([np.zeros((*shape, 2), np.float32), *(p.keypoints for p in parts)])
-    scores = np.concatenate([np.zeros(shape, np.float32), *(p.scores for p in parts)])
+    everybody = Poses.joined(parts, keypoints)
     ends = np.cumsum([0, *map(len, boxes)])
     return [
-        Poses(points[start:end], scores[start:end], people)
+        Poses(everybody.keypoints[start:end], everybody.scores[start:end], people)
         for (start, end), people in zip(pairwise(ends), boxes, strict=True)
     ]
 
 
 def _joined(parts: Sequence[Crops], size_wh: tuple[int, int]) -> Crops:
     nobody = np.zeros((0, size_wh[1], size_wh[0], 3), np.uint8)
-    people = Boxes(
-        np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes.xyxy for part in parts)]),
-        np.concatenate([np.zeros(0, np.float32), *(part.boxes.scores for part in parts)]),
-    )
     return Crops(
         np.concatenate([nobody, *(part.images for part in parts)]),
         np.concatenate([np.zeros((0, 2, 3), np.float32), *(part.to_frame for part in parts)]),
-        people,
+        Boxes.joined(part.boxes for part in parts),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,16 @@ from typing_extensions import Self
 
 from app import assemble as house
 from app.assemble import Shares, assemble, make_groups, shares_of, skeleton_of
-from app.counting import Counting
 from app.dials import Dials
-from app.follower import Follower
 from app.people import PeopleConfig, check
 from app.pipeline.plain import run_plainly
-from app.pipeline.strip import Strip
 from app.sources.realtime import Realtime
 from app.sources.source import SourceOptions, open_source
 from app.steps.draw import DrawStyle
 from engines.engine import open_engine
 from pose.errors import ModelFileError, UsageError
 from pose.skeleton import COCO_17
-from pose.types import Boxes, Frame, Poses, Scene, Tracks
+from pose.types import Scene
 from tests.app import drawn
 
 
@@ -299,65 +296,6 @@ def test_the_two_networks_cannot_be_exchanged(config: Callable[..., PeopleConfig
     with pytest.raises(ModelFileError, match="person detector"):
         skeleton_of(config(person=right.pose, pose=right.person))
     assert skeleton_of(right) is COCO_17
-
-
-# ---- following -------------------------------------------------------------------------------
-
-
-COUNTING = Counting(Dials)
-
-
-class _Notes:
-    """Detector, estimator and tracker in one: notes who was asked for which frame."""
-
-    def __init__(self) -> None:
-        self.said: list[tuple[str, int]] = []
-
-    def detect(self, frames: Sequence[Frame]) -> list[Boxes]:
-        self.said.append(("detect", frames[0].index))
-        return [Boxes.empty()]
-
-    def estimate(self, frames: Sequence[Frame], boxes: Sequence[Boxes]) -> list[Poses]:
-        return [Poses.empty(17)]
-
-    def predicted(self, time_s: float) -> Boxes:
-        self.said.append(("predict", round(time_s)))
-        return Boxes.empty()
-
-    def __call__(
-        self, frame: Frame, poses: Poses, detected: bool = True, doubtful: object = None
-    ) -> Tracks:
-        self.said.append(("detected" if detected else "followed", frame.index))
-        return Tracks.empty(17)
-
-
-@pytest.mark.parametrize("every", [1, 2, 3])
-@pytest.mark.parametrize("strip_length", [1, 4])
-def test_every_nth_frame_is_looked_at_and_the_rest_followed(every: int, strip_length: int) -> None:
-    notes = _Notes()
-    follow = Follower(notes.detect, notes.estimate, notes, every, COUNTING)  # type: ignore[arg-type]
-    frames = [Frame(index, float(index), np.zeros((2, 2, 3), np.uint8)) for index in range(8)]
-
-    for start in range(0, 8, strip_length):
-        follow(Strip(tuple(frames[start : start + strip_length])))
-
-    expected = []
-    for index in range(8):
-        if index % every == 0:
-            expected += [("detect", index), ("detected", index)]
-        else:
-            expected += [("predict", index), ("followed", index)]
-    assert notes.said == expected
-
-
-def test_every_photograph_is_looked_at() -> None:
-    notes = _Notes()
-    follow = Follower(notes.detect, notes.estimate, notes, 4, COUNTING)  # type: ignore[arg-type]
-    image = np.zeros((2, 2, 3), np.uint8)
-
-    follow(Strip(tuple(Frame(index, float(index), image, alone=True) for index in range(3))))
-
-    assert [index for what, index in notes.said if what == "detect"] == [0, 1, 2]
 
 
 def test_stages_in_another_order_are_refused(config: Callable[..., PeopleConfig]) -> None:

@@ -78,6 +78,7 @@ def test_where_faces_are_hidden_all_who_may_be_there_get_a_pose_and_the_same_peo
     known = everybody[: len(sure)]
     np.testing.assert_array_equal(hiding.people(known).boxes.scores, counted.scores)
     offer = hiding.doubtful(frame(0, 0.0), known, unsure, estimate)
+    assert offer is not None
     np.testing.assert_allclose(offer.boxes.scores, offered)
     np.testing.assert_array_equal(offer.boxes.scores, doubted.scores)
     found = offer.near(offer.boxes.xyxy)
@@ -91,7 +92,9 @@ def test_there_is_room_for_as_many_as_were_asked_for(max_people: int, room: int)
     counting = Counting(lambda: dials)
     poses = crowd([person(100)])
 
-    assert counting.doubtful(frame(0, 0.0), poses, Boxes.empty(), _never).room == room
+    offer = counting.doubtful(frame(0, 0.0), poses, Boxes.empty(), _never)
+
+    assert offer is not None and offer.room == room
 
 
 class _Sink:

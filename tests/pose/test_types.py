@@ -104,6 +104,18 @@ def test_people_can_be_chosen(chosen: np.ndarray | slice, left: list[int]) -> No
     assert poses[chosen].keypoints.shape == (len(left), 17, 2)
 
 
+@pytest.mark.parametrize("counts", [[], [0], [2], [0, 3, 0, 1]])
+def test_people_of_parts_are_joined_in_their_order(counts: list[int]) -> None:
+    parts = [_poses(n) for n in counts]
+
+    everybody = Poses.joined(parts, 17)
+
+    assert everybody.keypoints.shape == (sum(counts), 17, 2)
+    scores = [score for part in parts for score in part.boxes.scores]
+    np.testing.assert_array_equal(everybody.boxes.scores, np.array(scores, np.float32))
+    np.testing.assert_array_equal(everybody.boxes.xyxy[:1], _boxes(sum(counts)).xyxy[:1])
+
+
 def test_what_flows_cannot_be_changed() -> None:
     frame = Frame(3, 0.1, np.zeros((48, 64, 3), np.uint8))
     scene = Scene(frame, Tracks.empty(17))

@@ -46,16 +46,7 @@ def person(
 
 def crowd(people: Sequence[Poses]) -> Poses:
     """Several people in one frame, in the order given."""
-    if not people:
-        return Poses.empty(17)
-    return Poses(
-        np.concatenate([one.keypoints for one in people]),
-        np.concatenate([one.scores for one in people]),
-        Boxes(
-            np.concatenate([one.boxes.xyxy for one in people]),
-            np.concatenate([one.boxes.scores for one in people]),
-        ),
-    )
+    return Poses.joined(people, 17)
 
 
 def jittered(poses: Poses, rng: np.random.Generator, px: float) -> Poses:

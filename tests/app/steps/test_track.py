@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.steps.doubtful import Doubtful, looked_at
+from app.steps.doubtful import Doubtful
 from app.steps.track import Tracker
 from pose.skeleton import COCO_17, SKELETONS
 from pose.types import IntArray, Poses
@@ -219,6 +219,11 @@ def test_nobody_on_a_photograph_is_known_from_the_one_before() -> None:
 # ---- boxes that do not count ------------------------------------------------------------------
 
 
+def _looked_at(poses: Poses) -> Doubtful:
+    """Boxes in which these poses are found."""
+    return Doubtful(poses.boxes, lambda which: poses[which], room=20)
+
+
 @pytest.mark.parametrize(
     ("elsewhere_px", "score", "stays"),
     [(0, 0.6, True), (5, 0.6, True), (150, 0.6, False), (0, 0.2, False)],
@@ -232,7 +237,7 @@ def test_who_is_missed_is_looked_for_in_doubtful_boxes(
     unsure = person(100 + elsewhere_px, box_score=0.25, score=score)
 
     found = [
-        ours(frame(i, i / 30), Poses.empty(17), doubtful=looked_at(unsure)) for i in range(1, 4)
+        ours(frame(i, i / 30), Poses.empty(17), doubtful=_looked_at(unsure)) for i in range(1, 4)
     ]
 
     assert [tracks.ids.tolist() for tracks in found] == [[1] if stays else []] * 3
@@ -240,7 +245,7 @@ def test_who_is_missed_is_looked_for_in_doubtful_boxes(
 
 def test_doubtful_boxes_let_nobody_in_and_bring_nobody_back() -> None:
     ours = tracker()
-    unsure = looked_at(person(100, box_score=0.3))
+    unsure = _looked_at(person(100, box_score=0.3))
     nobody = Poses.empty(17)
 
     told = [ours(frame(0, 0.0), nobody, doubtful=unsure), ours(frame(1, 0.03), person(100))]
@@ -256,7 +261,7 @@ def test_a_doubtful_box_around_somebody_who_was_seen_is_nobody_else() -> None:
     ours(frame(0, 0.0), crowd([left, right]))
     double = person(102, box_score=0.25)
 
-    tracks = ours(frame(1, 0.03), left, doubtful=looked_at(double))
+    tracks = ours(frame(1, 0.03), left, doubtful=_looked_at(double))
 
     assert tracks.ids.tolist() == [1]
 
@@ -270,7 +275,7 @@ def test_nobody_is_looked_for_where_nobody_is_missed() -> None:
         return Poses.empty(17)
 
     for i in range(3):
-        ours(frame(i, i / 30), person(100), doubtful=Doubtful(person(300).boxes, poses))
+        ours(frame(i, i / 30), person(100), doubtful=Doubtful(person(300).boxes, poses, 20))
 
     assert asked == []
 
@@ -282,7 +287,7 @@ def test_people_side_by_side_whose_boxes_turn_unsure_both_stay_who_they_are() ->
         ours(frame(i, i / 30), crowd([person(100), person(130)]))
     moved = crowd([person(120, box_score=0.25), person(150, box_score=0.25)])
 
-    tracks = ours(frame(5, 5 / 30), Poses.empty(17), doubtful=looked_at(moved))
+    tracks = ours(frame(5, 5 / 30), Poses.empty(17), doubtful=_looked_at(moved))
 
     assert (who_is_at(tracks, 120), who_is_at(tracks, 150)) == (1, 2)
 
@@ -291,7 +296,7 @@ def test_there_are_never_more_people_than_room_and_the_best_fit_stays() -> None:
     ours = tracker()
     ours(frame(0, 0.0), crowd([person(100), person(400)]))
     unsure = crowd([person(120, box_score=0.3), person(400, box_score=0.25)])
-    few = Doubtful(unsure.boxes, lambda which: unsure[which], room=1)
+    few = replace(_looked_at(unsure), room=1)
 
     tracks = ours(frame(1, 0.03), Poses.empty(17), doubtful=few)
 
@@ -299,7 +304,7 @@ def test_there_are_never_more_people_than_room_and_the_best_fit_stays() -> None:
 
 
 def test_what_hangs_behind_somebody_who_left_is_not_them_for_ever() -> None:
-    ours, poster = tracker(), looked_at(person(100, box_score=0.21, score=0.5))
+    ours, poster = tracker(), _looked_at(person(100, box_score=0.21, score=0.5))
     ours(frame(0, 0.0), person(100))
 
     shown = [len(ours(frame(i, i / 30), Poses.empty(17), doubtful=poster)) for i in range(1, 200)]
