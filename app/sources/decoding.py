@@ -38,8 +38,8 @@ ODD_NAMES: dict[str, Any] = (
 _MAX_READ_FAILURES = 100
 
 # How much before a time to look for a key frame, as long as those found lie behind it.
-_FAR_S = 1e6
-_BACK_S = (0.0, 3.0, 15.0, _FAR_S)
+_BACK_S = (0.0, 3.0, 15.0)
+_LONG_AGO_S = -1e6
 
 # A stated rate beyond this is the tick of a clock.
 _MOST_FPS = 1000
@@ -117,11 +117,13 @@ class Decoder:
         the time of decoding, and in formats without an index (MPEG-TS) by guessing. So only a
         picture that was passed over proves that none is missing.
         """
-        begins_s = self.start_s or 0.0
-        for back_s in _BACK_S:
-            pictures = self._sought(time_s - back_s, time_s)
+        before = ((time_s - back_s, False) for back_s in _BACK_S)
+        # At last all there is: MPEG-TS finds its start from long before it, FLV only where it is.
+        tries = [*before, (_LONG_AGO_S, True), (self.start_s or 0.0, True)]
+        for place_s, is_last in tries:
+            pictures = self._sought(place_s, time_s)
             first = next(pictures, None)
-            if first is not None and (self.passed or time_s - back_s <= begins_s):
+            if first is not None and (self.passed or is_last):
                 yield first
                 yield from pictures
                 return
@@ -132,10 +134,9 @@ class Decoder:
         self.packets = self.pictures = self.passed = self.damaged = self.corrupt = 0
         if self._stream.time_base is None:
             return
-        place = round(max(place_s, -_FAR_S) / self._stream.time_base)
         try:
-            self._container.seek(place, stream=self._stream)
-        except DAMAGE:  # a format without a way to seek
+            self._container.seek(round(place_s / self._stream.time_base), stream=self._stream)
+        except DAMAGE:  # a format without a way to seek, or there
             return
         yield from self._converted(time_s)
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app.review.film import Film
 from app.sources.part import Part, seconds
 from app.sources.source import SourceOptions, open_source
 from app.sources.timeline import Timeline
@@ -202,3 +203,17 @@ def test_pictures_have_parts_where_they_are_a_film(
     found = _read(tmp_path, Part(0.2, 0.4), rate_hz)
 
     assert [frame.index for frame in found] == expected
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.flv"])
+def test_every_picture_of_a_film_is_found_whatever_was_shown_before(
+    clip: ClipMaker, name: str
+) -> None:
+    path = clip(name, moving_pictures(75))
+    with VideoFile(path) as film:
+        whole = list(film)
+
+    with Film(str(path)) as searched:
+        for frame in (*whole[::-7], whole[60], whole[0], whole[30], whole[29]):
+            picture = searched.picture(frame.index, frame.time_s)
+            np.testing.assert_array_equal(picture, frame.image)
