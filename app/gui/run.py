@@ -15,6 +15,7 @@ from PyQt5.QtWidgets import QApplication
 
 from app.gui.application import exceptions_told, make_application, signals_caught
 from app.gui.command import Config
+from app.gui.garbage import collected_between_events
 from app.gui.live_page import LivePage
 from app.gui.main_window import MainWindow
 from app.gui.page import PAGES
@@ -40,6 +41,11 @@ def open_window(config: Config) -> int:
     if config.screenshots is not None and not os.environ.get("DISPLAY"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     application = make_application()
+    with collected_between_events():
+        return _run(application, config)
+
+
+def _run(application: QApplication, config: Config) -> int:
     remembers = not (config.fresh or config.screenshots)
     window = MainWindow(Settings(settings_path() if remembers else None))
     received: list[int] = []

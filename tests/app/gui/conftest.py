@@ -18,6 +18,7 @@ from PyQt5.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.gui.application import make_application
+from app.gui.garbage import collected_between_events
 from app.gui.live_page import LivePage
 from app.gui.main_window import MainWindow
 from app.gui.page import Desk
@@ -47,8 +48,9 @@ def qapp() -> QApplication:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left(qapp: QApplication) -> Iterator[None]:
-    """Every test ends what it began."""
-    yield
+    """Every test ends what it began; garbage is collected as in the program, and after each."""
+    with collected_between_events():
+        yield
     for thread in left_behind():
         thread.join(5)
     QCoreApplication.sendPostedEvents(None, QEvent.DeferredDelete)

@@ -135,7 +135,9 @@ def test_a_full_screen_that_somebody_else_ends_is_told_and_none_is_restored(
     window.full_screen(True)
     qtbot.waitUntil(window.isFullScreen)
     window.close()
-    assert not MainWindow(window._settings, PLAIN).isFullScreen()
+    again = MainWindow(window._settings, PLAIN)
+    qtbot.addWidget(again)
+    assert not again.isFullScreen()
     window.showNormal()
 
     qtbot.waitUntil(lambda: "full screen ended" in page.events)
