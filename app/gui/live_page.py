@@ -83,7 +83,10 @@ class LivePage(Page):
         self._dials = Dials()
         self.bridge = SceneBridge(self)
         self.recorder = Recorder(
-            lambda: self.session.skeleton or COCO_17, self._clean_allowed, parent=self
+            lambda: self.session.skeleton or COCO_17,
+            desk.offload,
+            self._clean_allowed,
+            parent=self,
         )
         sinks: list[Sink] = [self.bridge, self.recorder]
         self.session = Session(sinks, lambda: self._dials, open_source, self)

@@ -9,6 +9,7 @@ from types import TracebackType
 from PyQt5.QtCore import QObject, QTimer, pyqtSignal
 from typing_extensions import Self
 
+from app.gui.offload import Offload
 from app.sinks.takes import TakeEvent, TakePlan, TakeRecorder
 from pose.skeleton import Skeleton
 from pose.types import Scene
@@ -21,6 +22,7 @@ class Recorder(QObject):
 
     Args:
         skeleton: What the keypoints are; asked when a take begins.
+        offload: Completes the files where no further picture may come.
         clean_allowed: Whether pictures may be written as the camera saw them.
         clock: Monotonic seconds.
         parent: Owns it.
@@ -37,12 +39,14 @@ class Recorder(QObject):
     def __init__(
         self,
         skeleton: Callable[[], Skeleton],
+        offload: Offload,
         clean_allowed: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._takes = TakeRecorder(skeleton, self._event.emit, clean_allowed)
+        self._offload = offload
         self._clock = clock
         self._began_s: float | None = None
         self._waits = QTimer(self)
@@ -73,8 +77,9 @@ class Recorder(QObject):
         self.changed.emit()
 
     def stop(self) -> None:
-        """End with the next picture, or with the pipeline."""
+        """End now; a picture that is paused, or a camera that is gone, keeps no file open."""
         self._takes.stop()
+        self._offload.run("end recording", self._takes.settle, lambda _: None)
         self.changed.emit()
 
     # ---- a sink, in the pipeline's thread -------------------------------------------------

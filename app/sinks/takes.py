@@ -1,7 +1,8 @@
 """Recordings that begin and end while the pipeline runs: takes, as film people say.
 
 A sink that is always there and usually writes nothing. Any thread may wish for a take or its end;
-the files are opened, written and closed in the pipeline's thread, with the next scene.
+the files are opened, written and closed in the pipeline's thread, with the next scene, or closed by
+`settle` where none may come: a picture can be paused, a camera can be gone.
 Trouble with a take ends the take and is told; it never ends the pipeline.
 """
 
@@ -76,7 +77,7 @@ class TakeRecorder:
 
     Args:
         skeleton: What the keypoints are; asked when a take begins.
-        on_event: Told in the pipeline's thread.
+        on_event: Told in the pipeline's thread, or in that of `settle`.
         clean_allowed: Whether pictures may be written as the camera saw them; asked for each one,
             so that privacy holds from the moment it is switched on.
         room: Makes what watches over the free space of some paths.
@@ -98,7 +99,8 @@ class TakeRecorder:
         self._now = now
         self._lock = threading.Lock()
         self._plan: TakePlan | None = None  # what is wished for
-        self._take: _Take | None = None  # what is being written; of the pipeline's thread
+        self._files = threading.Lock()  # who writes or closes has it
+        self._take: _Take | None = None  # what is being written
 
     @property
     def wanted(self) -> bool:
@@ -112,9 +114,17 @@ class TakeRecorder:
             self._plan = plan
 
     def stop(self) -> None:
-        """End the take with the next scene, or with the pipeline."""
+        """End the take with the next scene, with the pipeline, or with `settle`."""
         with self._lock:
             self._plan = None
+
+    def settle(self) -> None:
+        """Complete a take that nobody wishes for any more, without waiting for a scene.
+
+        For any thread but one that must not wait: closing a video takes its time.
+        """
+        with self._files:
+            self._end_unwanted()
 
     # ---- in the pipeline's thread ---------------------------------------------------------
 
@@ -131,14 +141,25 @@ class TakeRecorder:
 
         A take that is still wished for goes on in new files with the next pipeline.
         """
-        self._end()
+        with self._files:
+            self._end()
 
     def __call__(self, scene: Scene) -> None:
         """Write the scene if somebody wants it; never raises."""
+        with self._files:
+            self._write(scene)
+
+    # ---- inside, with the files in hand ---------------------------------------------------
+
+    def _end_unwanted(self) -> TakePlan | None:
         with self._lock:
             plan = self._plan
         if self._take is not None and self._take.plan is not plan:
             self._end()
+        return plan
+
+    def _write(self, scene: Scene) -> None:
+        plan = self._end_unwanted()
         if plan is None:
             return
         try:

@@ -42,7 +42,9 @@ def shown() -> Shown:
 def bar(told: Told, shown: Shown, qtbot: QtBot, tmp_path: Path) -> RecordBar:
     told.desk.settings.put(RecordSettings(folder=str(tmp_path / "films")))
     owner = QObject()
-    recorder = Recorder(lambda: COCO_17, lambda: shown.clean_allowed, parent=owner)
+    recorder = Recorder(
+        lambda: COCO_17, told.offload, lambda: shown.clean_allowed, parent=owner
+    )
     bar = RecordBar(recorder, told.desk, lambda: shown.scene, lambda: shown.clean_allowed)
     owner.setParent(bar)
     bar.recorder_for_tests = recorder
@@ -78,6 +80,23 @@ def test_one_button_records_with_a_timer_and_one_more_press_ends_it(
     assert names == [".csv", ".jsonl", ".mp4"]
     assert len(ended.args[0]) == 3
     assert "Saved people_" in told.last
+
+
+def test_a_take_ends_without_a_further_picture(
+    bar: RecordBar, told: Told, qtbot: QtBot, tmp_path: Path
+) -> None:
+    """The view is paused, or the camera gone, when the button is pressed."""
+    recorder = recorder_of(bar)
+    with recorder:
+        bar.toggle()
+        with qtbot.waitSignal(recorder.begun):
+            recorder(scene(0, count=1))
+
+        with qtbot.waitSignal(recorder.ended):
+            bar.toggle()
+        assert "Saved people_" in told.last and not recorder.writing
+        names = sorted(path.suffix for path in (tmp_path / "films").iterdir())
+        assert names == [".csv", ".jsonl", ".mp4"]
 
 
 def test_a_pipeline_that_does_not_come_back_ends_the_wish(bar: RecordBar, qtbot: QtBot) -> None:

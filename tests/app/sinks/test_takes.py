@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -102,6 +103,49 @@ def test_the_video_is_annotated_or_clean(
     for name, is_red in red.items():
         ((blue, _, red_part),) = frames_of(tmp_path / name)
         assert (red_part - blue > 150) == is_red
+
+
+def test_a_take_that_nobody_wishes_for_is_completed_without_a_scene(tmp_path: Path) -> None:
+    with Recorder() as recorder:
+        recorder.settle()
+        assert recorder.told == []
+        recorder.record(TakePlan(tmp_path))
+        recorder(drawn(0))
+        recorder.settle()
+        assert recorder.told == ["begun"]
+
+        recorder.stop()
+        recorder.record(TakePlan(tmp_path))  # another one, before the first is settled
+        recorder.settle()
+        assert recorder.told == ["begun", "ended"] and recorder.wanted
+        assert not list(tmp_path.glob("*.part*"))
+        recorder(drawn(1))
+
+    assert recorder.told == ["begun", "ended"] * 2
+    assert len(list(tmp_path.glob("*.mp4"))) == 2
+
+
+def test_scenes_and_ends_from_two_threads_leave_whole_takes(tmp_path: Path) -> None:
+    plan = TakePlan(tmp_path, video="none", records=("jsonl",))
+    with Recorder() as recorder:
+        over = threading.Event()
+
+        def settle() -> None:
+            while not over.is_set():
+                recorder.settle()
+
+        thread = threading.Thread(target=settle)
+        thread.start()
+        for index in range(60):
+            recorder.stop() if index % 3 == 2 else recorder.record(plan)
+            recorder(drawn(index))
+        over.set()
+        thread.join()
+
+    begun = recorder.told.count("begun")
+    assert begun >= 20 and recorder.told == ["begun", "ended"] * begun
+    assert len(list(tmp_path.iterdir())) == begun
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_a_new_pipeline_goes_on_in_new_files(tmp_path: Path) -> None:
