@@ -42,9 +42,7 @@ def shown() -> Shown:
 def bar(told: Told, shown: Shown, qtbot: QtBot, tmp_path: Path) -> RecordBar:
     told.desk.settings.put(RecordSettings(folder=str(tmp_path / "films")))
     owner = QObject()
-    recorder = Recorder(
-        lambda: COCO_17, told.offload, lambda: shown.clean_allowed, parent=owner
-    )
+    recorder = Recorder(lambda: COCO_17, told.offload, lambda: shown.clean_allowed, parent=owner)
     bar = RecordBar(recorder, told.desk, lambda: shown.scene, lambda: shown.clean_allowed)
     owner.setParent(bar)
     bar.recorder_for_tests = recorder
