@@ -8,28 +8,19 @@ from pathlib import Path
 
 from PyQt5.QtCore import QPoint, QStandardPaths, Qt, QUrl
 from PyQt5.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
-from PyQt5.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-)
+from PyQt5.QtWidgets import QMenu
 
 from app.batch.batch import Batch
 from app.batch.entry import Entry, Settings, State
 from app.gui.ask_path import ask_files, ask_folder
-from app.gui.batch_model import ROW, BatchModel
+from app.gui.batch_layout import BatchLayout
+from app.gui.batch_model import ROW
 from app.gui.batch_queue import BatchQueue
-from app.gui.batch_row import BatchRowPainter, clock_text
-from app.gui.drop_list import DropList
-from app.gui.elided import ElidedLabel
+from app.gui.batch_summary import in_words, share
 from app.gui.exhibits import show_batch
 from app.gui.icons import icon
 from app.gui.notices import notice_of
-from app.gui.page import Desk, Page
-from app.gui.parts import icon_button, page_head
+from app.gui.page import Desk
 from app.gui.presets import Controls
 from app.gui.shortcuts import Shortcut
 from app.sinks.sink import SINKS
@@ -53,7 +44,7 @@ class BatchPageSettings:
     overwrite: bool = False
 
 
-class BatchPage(Page):
+class BatchPage(BatchLayout):
     """A queue of inputs and their results; the same code as `main.py video`."""
 
     def __init__(self, desk: Desk) -> None:
@@ -61,21 +52,9 @@ class BatchPage(Page):
         self._settings = desk.settings.get(BatchPageSettings)
         self._chosen_out = ""  # remembered once it could be opened
         self.queue = BatchQueue(desk.offload, self)
-        self.model = BatchModel(desk.offload, self)
-        self.rows = DropList(self)
-        self.rows.setModel(self.model)
-        self.painter = BatchRowPainter(self.rows)
-        self.rows.setItemDelegate(self.painter)
-        self.rows.setContextMenuPolicy(Qt.CustomContextMenu)
-        self.rows.customContextMenuRequested.connect(self._show_menu)
-        self.rows.doubleClicked.connect(lambda _: self.open_results())
-        self.rows.selectionModel().selectionChanged.connect(lambda *_: self._show_buttons())
-        self._make_buttons()
-        self._arrange()
+        self.options_button.setMenu(self._make_options())
+        self._connect()
         self.setAcceptDrops(True)
-        self.queue.changed.connect(self._show)
-        self.queue.opened.connect(self._opened)
-        self.queue.failed.connect(lambda error: desk.tell(notice_of(error, _TOPIC)))
         self.queue.open(self.out)
         self._show()
 
@@ -205,27 +184,24 @@ class BatchPage(Page):
 
     # ---- making ---------------------------------------------------------------------------
 
-    def _make_buttons(self) -> None:
-        self.start_button = icon_button("play", self.tr("Start"), self, words=True)
-        self.start_button.setObjectName("primary")
-        self.start_button.clicked.connect(self.toggle)
-        self.add_button = self._button("film", self.tr("Add files…"), self._ask_files)
-        self.folder_button = self._button("folder", self.tr("Add a folder…"), self._ask_folder)
-        self.review_button = self._button("review", self.tr("Review"), self.open_results)
-        self.retry_button = self._button("refresh", self.tr("Try again"), self.retry)
-        self.remove_button = self._button("close", self.tr("Remove"), self.remove)
-        self.tidy_button = self._button("yes", self.tr("Remove finished"), self.remove_finished)
-        self.out_button = self._button("folder", self.tr("Results in…"), self._ask_out)
-        self.options_button = icon_button(
-            "more", self.tr("What is written"), self, self.tr("What is written for each input")
-        )
-        self.options_button.setStyleSheet("QPushButton::menu-indicator { image: none; }")
-        self.options_button.setMenu(self._make_options())
-
-    def _button(self, shape: str, name: str, call: Callable[[], object]) -> QPushButton:
-        button = icon_button(shape, name, self, words=True)
-        button.clicked.connect(lambda: call())
-        return button
+    def _connect(self) -> None:
+        self.queue.changed.connect(self._show)
+        self.queue.opened.connect(self._opened)
+        self.queue.failed.connect(lambda error: self.desk.tell(notice_of(error, _TOPIC)))
+        self.rows.customContextMenuRequested.connect(self._show_menu)
+        self.rows.doubleClicked.connect(lambda _: self.open_results())
+        self.rows.selectionModel().selectionChanged.connect(lambda *_: self._show_buttons())
+        for button, call in (
+            (self.start_button, self.toggle),
+            (self.add_button, self._ask_files),
+            (self.folder_button, self._ask_folder),
+            (self.review_button, self.open_results),
+            (self.retry_button, self.retry),
+            (self.remove_button, self.remove),
+            (self.tidy_button, self.remove_finished),
+            (self.out_button, self._ask_out),
+        ):
+            button.clicked.connect(lambda _=False, call=call: call())
 
     def _make_options(self) -> QMenu:
         menu = QMenu(self)
@@ -247,38 +223,6 @@ class BatchPage(Page):
         action.toggled.connect(lambda on: self._remember(overwrite=on))
         return menu
 
-    def _arrange(self) -> None:
-        self.heading = QLabel(self.tr("Batch"), self)
-        self.summary = ElidedLabel(parent=self)
-        buttons = (self.add_button, self.folder_button, self.start_button)
-        top = page_head(self.heading, self.summary, buttons)
-        self.out_label = ElidedLabel(parent=self, middle=True)
-        self.out_label.setObjectName("faint")
-        bottom = QHBoxLayout()
-        for button in (
-            self.review_button,
-            self.retry_button,
-            self.remove_button,
-            self.tidy_button,
-        ):
-            bottom.addWidget(button)
-        bottom.addStretch(1)
-        bottom.addWidget(self.out_label, 100)
-        bottom.addWidget(self.out_button)
-        bottom.addWidget(self.options_button)
-        self.bar = QProgressBar(self)
-        self.bar.setAccessibleName(self.tr("Progress of all inputs"))
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        self.bar.setStyleSheet("QProgressBar { min-height: 0; border-radius: 4px; }")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
-        column.addLayout(top)
-        column.addWidget(self.bar)
-        column.addWidget(self.rows, 1)
-        column.addLayout(bottom)
-
     # ---- showing --------------------------------------------------------------------------
 
     def _opened(self) -> None:
@@ -290,16 +234,12 @@ class BatchPage(Page):
 
     def _show(self) -> None:
         self.model.show_entries(self.queue.entries)
-        self.summary.setText(self._in_words())
-        shares = [_share(entry) for entry in self.queue.entries]
+        self.summary.setText(in_words(self.model.rows, self.queue.running, self.queue.paused))
+        shares = [share(entry) for entry in self.queue.entries]
         self.bar.setRange(0, 1000 * max(1, len(shares)))
         self.bar.setValue(round(1000 * sum(shares)))
         self.bar.setVisible(bool(shares))
         self.out_label.setText(self.tr("Results in {0}").format(str(self.out)))
-        self.rows.set_hint(
-            self.tr("Drop videos, pictures or folders here"),
-            self.tr("Each gets a video with skeletons and its keypoints as files."),
-        )
         self._show_buttons()
 
     def _show_buttons(self) -> None:
@@ -319,35 +259,6 @@ class BatchPage(Page):
             self.tr("Cancel") if self._chosen(State.WORKING) else self.tr("Remove")
         )
         self.tidy_button.setEnabled(any(e.state is State.DONE for e in self.queue.entries))
-
-    def _in_words(self) -> str:
-        entries = self.queue.entries
-        if not entries:
-            return self.tr("Nothing to do yet")
-        ended = sum(entry.state not in (State.WAITING, State.WORKING) for entry in entries)
-        failed = sum(entry.state is State.FAILED for entry in entries)
-        parts = [self.tr("{0} of {1} finished").format(ended, len(entries))]
-        if failed:
-            parts.append(self.tr("{0} failed").format(failed))
-        left_s = self._left_s()
-        if self.queue.paused and ended < len(entries):
-            parts.append(self.tr("paused"))
-        elif left_s is not None:
-            parts.append(self.tr("about {0} left").format(clock_text(left_s)))
-        elif not self.queue.running and ended < len(entries):
-            parts.append(self.tr("press Start to work on the rest"))
-        return "  ·  ".join(parts)
-
-    def _left_s(self) -> float | None:
-        """Seconds to the end of everything; None if something's length is not known."""
-        rows = self.model.rows
-        working = [row.entry for row in rows if row.entry.state is State.WORKING]
-        fps = sum(entry.progress.fps for entry in working)
-        waiting = [row.frames for row in rows if row.entry.state is State.WAITING]
-        if not fps or any(frames is None for frames in waiting):
-            return None
-        left = [entry.progress.left_s or 0.0 for entry in working]
-        return max(left, default=0.0) + sum(frames or 0 for frames in waiting) / fps
 
     # ---- choosing -------------------------------------------------------------------------
 
@@ -387,9 +298,3 @@ class BatchPage(Page):
 
     def _ask_out(self) -> None:
         ask_folder(self, self.tr("Where results go"), self.choose_out, str(self.out))
-
-
-def _share(entry: Entry) -> float:
-    if entry.state is State.WORKING:
-        return entry.progress.share
-    return 0.0 if entry.state is State.WAITING else 1.0

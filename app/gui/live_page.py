@@ -10,28 +10,25 @@ from pathlib import Path
 
 from PyQt5.QtCore import Qt
 from PyQt5.QtGui import QDragEnterEvent, QDropEvent
-from PyQt5.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from app.assemble import MAX_IN_FLIGHT, shares_of
 from app.commands.demo import CLIP
 from app.dials import Dials
 from app.gui.ask_path import ask_file
 from app.gui.bridge import SceneBridge
-from app.gui.controls import ControlPanel
 from app.gui.engine_builder import EngineBuilder
 from app.gui.first_run import first_words
 from app.gui.live_bar import LiveBar
-from app.gui.meters import MeterBar
+from app.gui.live_layout import LiveLayout
 from app.gui.networks import network_choices
 from app.gui.notices import Notice, notice_of
-from app.gui.page import Desk, Page
-from app.gui.picture_view import PictureView
-from app.gui.presets import Controls, Presets
+from app.gui.page import Desk
+from app.gui.presets import Controls
 from app.gui.record_bar import RecordBar
 from app.gui.recorder import Recorder
 from app.gui.session import Request, Session, State
 from app.gui.shortcuts import Shortcut
-from app.gui.source_picker import SourcePicker, SourceSettings, found_sources
+from app.gui.source_picker import SourceSettings, found_sources
 from app.gui.style_keys import style_keys
 from app.pipeline.meter import Reading
 from app.sinks.sink import Sink
@@ -63,7 +60,7 @@ class LiveSettings:
     send: str = ""
 
 
-class LivePage(Page):
+class LivePage(LiveLayout):
     """The webcam demo, and the front of everything else.
 
     Args:
@@ -78,7 +75,7 @@ class LivePage(Page):
         look: Callable[[], list[Listed]] = found_sources,
         open_source: Callable[[str, SourceOptions], Source] = open_source,
     ) -> None:
-        super().__init__(desk)
+        super().__init__(desk, look)
         self._settings = desk.settings.get(LiveSettings)
         self._dials = Dials()
         self.bridge = SceneBridge(self)
@@ -90,22 +87,17 @@ class LivePage(Page):
         )
         sinks: list[Sink] = [self.bridge, self.recorder]
         self.session = Session(sinks, lambda: self._dials, open_source, self)
-        self.view = PictureView(parent=self)
         self.record_bar = RecordBar(
             self.recorder, desk, lambda: self.view.scene, self._clean_allowed, self
         )
-        self.picker = SourcePicker(desk.offload, look, self)
-        self.panel = ControlPanel(Presets(desk.settings), self)
-        self.meters = MeterBar(self)
-        self.bar = LiveBar(self.picker, self.record_bar, self)
-        self.bar.controls.setChecked(self._settings.controls_shown)
-        self.bar.meters.setChecked(self._settings.meters_shown)
-        self.bar.repeat.setChecked(self._settings.repeat)
-        self._arrange()
+        bar = LiveBar(self.picker, self.record_bar, self)
+        bar.controls.setChecked(self._settings.controls_shown)
+        bar.meters.setChecked(self._settings.meters_shown)
+        bar.repeat.setChecked(self._settings.repeat)
+        self.arrange(bar)
         self._connect()
         self._restore()
         self.setAcceptDrops(True)
-        self._full = False
         self._first_look = True
         self.picker.look()
         desk.offload.run("read models", network_choices, self._offer, owner=self)
@@ -143,12 +135,6 @@ class LivePage(Page):
         """Look at a source: its text."""
         self.picker.choose(str(what))
 
-    def left(self) -> None:
-        self.leave_full_screen()
-
-    def full_screen_ended(self) -> None:
-        self.leave_full_screen()
-
     def close_down(self) -> None:
         self._remember()
         self.recorder.stop()
@@ -173,10 +159,6 @@ class LivePage(Page):
             Shortcut("H", self.tr("Show or hide the controls"), self.bar.controls.click),
             *self.record_bar.shortcuts(),
         ]
-
-    def themed(self) -> None:
-        self.meters.themed()
-        self.view.update()
 
     # ---- what is shown --------------------------------------------------------------------
 
@@ -287,27 +269,6 @@ class LivePage(Page):
     def _offer(self, choices: dict[str, list[tuple[str, str]]]) -> None:
         self.panel.offer_networks(choices.get("person", []), choices.get("pose", []))
 
-    # ---- full screen ----------------------------------------------------------------------
-
-    def toggle_full_screen(self) -> None:
-        """Nothing but the picture, or everything again."""
-        self._set_full(not self._full)
-
-    def leave_full_screen(self) -> None:
-        """Everything again."""
-        if self._full:
-            self._set_full(False)
-
-    def _set_full(self, wanted: bool) -> None:
-        self._full = wanted
-        self.bar.setVisible(not wanted)
-        self._show_panels()
-        self.desk.full_screen(wanted)
-
-    def _show_panels(self) -> None:
-        self.panel.setVisible(self.bar.controls.isChecked() and not self._full)
-        self.meters.setVisible(self.bar.meters.isChecked() and not self._full)
-
     # ---- the first run --------------------------------------------------------------------
 
     def _looked(self) -> None:
@@ -338,25 +299,10 @@ class LivePage(Page):
 
     # ---- making ---------------------------------------------------------------------------
 
-    def _arrange(self) -> None:
-        middle = QHBoxLayout()
-        middle.setSpacing(8)
-        middle.addWidget(self.view, 1)
-        middle.addWidget(self.panel)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.bar)
-        column.addLayout(middle, 1)
-        column.addWidget(self.meters)
-        self._full = False
-        self._show_panels()
-
     def _connect(self) -> None:
         self.bridge.arrived.connect(self._take, Qt.QueuedConnection)
         self.view.resized.connect(self._fit)
         self.view.painted.connect(self.meters.painted)
-        self.view.double_clicked.connect(self.toggle_full_screen)
         self.session.changed.connect(self._state_changed)
         self.session.read.connect(self.meters.heard)
         self.session.failed.connect(self._failed)
@@ -374,9 +320,6 @@ class LivePage(Page):
         self.bar.pause.toggled.connect(self.pause)
         self.bar.mirror.toggled.connect(lambda on: self.panel.set_style(mirror=on))
         self.bar.repeat.toggled.connect(lambda _: self._remember())
-        self.bar.full.clicked.connect(self.toggle_full_screen)
-        for button in (self.bar.controls, self.bar.meters):
-            button.toggled.connect(self._show_panels)
 
     def _restore(self) -> None:
         self.panel.set_controls(self.desk.settings.get(Controls))
