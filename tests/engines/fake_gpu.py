@@ -7,6 +7,7 @@ real; it needs g++ and is built once per run.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import enum
 import json
@@ -43,7 +44,9 @@ def library() -> Path:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("needs g++, to build the fake GPU")
-    made = Path(tempfile.mkdtemp(prefix="fake-gpu-")) / "libcuda.so"
+    folder = tempfile.mkdtemp(prefix="fake-gpu-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made = Path(folder) / "libcuda.so"
     source = Path(__file__).parent / "fake_cuda" / "libcuda.cpp"
     flags = ["-O1", "-std=c++17", "-shared", "-fPIC", "-pthread", "-Wall", "-Wextra", "-Werror"]
     subprocess.run(
