@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def torchrun(*words: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
     """Start processes as a user would; `torchrun` is this module's name on the path."""
-    return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone",
-         "--nproc-per-node", str(processes), *words],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:  # it leaves its own there
+        return subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone",
+             "--nproc-per-node", str(processes), *words],
+            cwd=ROOT,
+            env={
+                **os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TMPDIR": folder,
+            },
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
