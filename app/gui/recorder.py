@@ -78,8 +78,10 @@ class Recorder(QObject):
 
     def stop(self) -> None:
         """End now; a picture that is paused, or a camera that is gone, keeps no file open."""
+        was_wanted = self.wanted
         self._takes.stop()
-        self._offload.run("end recording", self._takes.settle, lambda _: None)
+        if was_wanted:
+            self._offload.run("end recording", self._takes.settle, lambda _: None)
         self.changed.emit()
 
     # ---- a sink, in the pipeline's thread -------------------------------------------------
