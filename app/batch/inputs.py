@@ -14,7 +14,8 @@ from pose.errors import OutputError, UsageError
 
 # What is taken from a folder; a file that is named outright is tried whatever its name.
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .webm .wmv".split()
+    ".3gp .asf .avi .f4v .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob "
+    ".webm .wmv".split()
 )
 
 _MOST_BYTES = 180  # of a result's name without its suffix
@@ -26,11 +27,14 @@ def expanded(text: str) -> list[str]:
     An argument that stands for nothing comes back as it is; opening it tells what is wrong.
     """
     path = Path(text)
-    if path.is_dir():
-        files = [each for each in path.iterdir() if each.is_file() and each.name[0] != "."]
+    if text.strip() and os.path.isdir(text):  # Path("") is the folder that one happens to be in
+        try:
+            files = [each for each in path.iterdir() if _is_file(each) and each.name[0] != "."]
+        except OSError:
+            return [text]
         videos = [each for each in files if each.suffix.lower() in VIDEO_SUFFIXES]
-    elif glob.has_magic(text) and not path.exists():
-        files = [each for each in map(Path, glob.glob(text, recursive=True)) if each.is_file()]
+    elif glob.has_magic(text) and not os.path.exists(text):
+        files = [each for each in map(Path, glob.glob(text, recursive=True)) if _is_file(each)]
         videos = [each for each in files if each.suffix.lower() not in IMAGE_SUFFIXES]
     else:
         return [text]
@@ -42,8 +46,8 @@ def expanded(text: str) -> list[str]:
 def are_pictures(text: str) -> bool:
     """Whether an input, as `expanded` gives it, is pictures and no video file."""
     path = Path(text)
-    pattern = glob.has_magic(text) and not path.exists()
-    return pattern or path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
+    pattern = glob.has_magic(text) and not os.path.exists(text)
+    return pattern or os.path.isdir(text) or path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str]:
@@ -56,9 +60,11 @@ def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str
     names: list[str] = []
     for text in inputs:
         path = Path(text)
-        while glob.has_magic(path.name) and not path.exists():  # of a pattern: the folder's name
+        while glob.has_magic(path.name) and not os.path.exists(
+            path
+        ):  # of a pattern: the folder's name
             path = path.parent
-        folder = path.is_dir()
+        folder = os.path.isdir(path)
         stem = _short((path.resolve().name if folder else path.stem) or "pictures")
         if stem.endswith(".part"):  # results of that name would be taken for unfinished ones
             stem = stem.removesuffix(".part") + "-part"
@@ -66,6 +72,10 @@ def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str
         tries += [f"{stem}-{number}" for number in range(3, len(inputs) + len(taken) + 3)]
         names.append(next(name for name in tries if name not in names and name not in taken))
     return names
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # `Path.is_file` raises where a folder may not be looked into
 
 
 def _short(stem: str) -> str:

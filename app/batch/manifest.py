@@ -7,6 +7,7 @@ never half of one; what was being worked on is then waiting again.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ def read_manifest(out: Path) -> list[Entry]:
             f"expected a folder for the results at {out}, a file is on the way"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and not os.path.exists(path):  # it is the folder that refuses
+            raise OutputError(
+                f"expected a folder for the results at {out}, got: {error.strerror}; "
+                "choose another one"
+            ) from error
         raise InputError(f"{path}: cannot be read: {error}; move it away to start anew") from error
     try:
         stored = json.loads(text)

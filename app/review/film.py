@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from typing_extensions import Self
 
@@ -94,8 +94,10 @@ class Film:
 
     def _path_of(self, index: int, file: str) -> Path:
         """The photograph at its place, or where others were added or taken away, by its name."""
-        here = self._paths[index : index + 1]  # of `*/1.jpg` every one is called 1.jpg
-        found = next((path for path in (*here, *self._paths) if path.name == file), None)
+        end = PurePath(file).parts  # `b/1.jpg` where several are called 1.jpg
+        here = self._paths[index : index + 1]
+        every = (*here, *self._paths)
+        found = next((path for path in every if path.absolute().parts[-len(end) :] == end), None)
         if found is None:
             raise InputError(f"expected a photograph called {file}, found none; was it moved?")
         return found

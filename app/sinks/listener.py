@@ -46,6 +46,11 @@ class Talk(Protocol):
         """Whether records may be sent yet."""
         ...
 
+    @property
+    def may_fall_silent(self) -> bool:
+        """Whether a client that says no more, ever, may go on listening."""
+        ...
+
     def received(self, content: bytes) -> bytes:
         """Take what the client said; the answer goes out at once. GoodbyeError ends it."""
         ...
@@ -63,6 +68,7 @@ class PlainLines:
     """Records as lines; what the client says is not listened to."""
 
     ready = True
+    may_fall_silent = True
 
     def received(self, content: bytes) -> bytes:
         """Nothing to answer."""
@@ -183,7 +189,7 @@ class _Client:
         self._connection = connection
         self._now = b""  # on its way; must be finished before anything else
         self._records: deque[bytes] = deque()
-        self._slow = False
+        self._slow = self._silent = False
         self._came_s = time.monotonic()
 
     def put(self, record: bytes) -> None:
@@ -220,12 +226,15 @@ class _Client:
             self._connection.close()
 
     def _read(self) -> None:
+        if self._silent:
+            return
         try:
             content = self._connection.recv(_READ_BYTES)
         except BlockingIOError:
             return
-        if not content:
+        if not content and not self.talk.may_fall_silent:
             raise GoodbyeError("it hung up")
+        self._silent = not content  # one that is gone refuses what is sent
         self._now += self.talk.received(content)
 
     def _write(self) -> None:

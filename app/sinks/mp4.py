@@ -39,6 +39,7 @@ _MUXER = {
 _BT601 = 6  # SMPTE 170M: the matrix that cv2 converts with; players must be told
 _LIMITED_RANGE = 1
 _WRITE_BYTES = 1 << 22  # more than a fragment: one write each, so that a kill hardly cuts one
+_MOST_SIDE = 16384  # libx264's
 _PIXELS_PER_THREAD = 2_000_000
 _CLOCK_RESTART_S = 0.2
 _LONGEST_GAP_S = 3600.0  # a camera lost overnight: an mp4 cannot hold a picture for five hours
@@ -96,7 +97,7 @@ class Mp4Writer:
         self._path = path
         self._encoders = encoders
         self._container: OutputContainer | None = None
-        self._last_tick = -1
+        self._last_tick, self._step = -1, 0
         self._zero_s = 0.0
 
     def __enter__(self) -> Self:
@@ -150,12 +151,19 @@ class Mp4Writer:
             tick = self._last_tick + 1
             if behind_s > _CLOCK_RESTART_S:
                 self._zero_s = time_s - tick / self._encoder.ticks_per_s
+        if self._last_tick >= 0:
+            self._step = tick - self._last_tick
         self._last_tick = tick
         return tick
 
     def _open(self, image: ByteArray, time_s: float) -> None:
         height, width = image.shape[:2]
         self._size_wh = (width + width % 2, height + height % 2)
+        if max(self._size_wh) > _MOST_SIDE:
+            raise OutputError(
+                f"cannot write {self._path}: expected at most {_MOST_SIDE} pixels a side, as video "
+                f"can have, got {width}x{height}; write .pictures or keypoints only"
+            )
         self._zero_s = time_s
         with self._translated():
             container = av.open(
@@ -177,7 +185,12 @@ class Mp4Writer:
     def _encode(self, picture: av.VideoFrame | None) -> None:
         assert self._container is not None
         with self._translated():
-            self._container.mux(self._stream.encode(picture))
+            for packet in self._stream.encode(picture):
+                if self._step and packet.time_base:  # how long the last one of all is shown
+                    packet.duration = round(
+                        self._step / self._encoder.ticks_per_s / packet.time_base
+                    )
+                self._container.mux(packet)
         self._disc.check(self._path)
 
     def _finish(self) -> None:

@@ -57,7 +57,7 @@ class PartFolder:
 
     def write(self, name: str, content: bytes) -> None:
         """Add a whole file, or replace it; a disc that is full leaves no half of it."""
-        part = self.folder / f".{name}"
+        part = self.folder / ".part"  # not made of the name, which may be as long as names can be
         with naming(self._path):
             try:
                 part.write_bytes(content)

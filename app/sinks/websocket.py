@@ -30,7 +30,10 @@ class WebSocketTalk:
 
     Attributes:
         ready: Whether the opening handshake is done.
+        may_fall_silent: False: who leaves says so, or is gone.
     """
+
+    may_fall_silent = False
 
     def __init__(self, origins: Collection[str] = ()) -> None:
         self.ready = False

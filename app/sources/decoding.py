@@ -47,6 +47,9 @@ _MOST_FPS = 1000
 # FFmpeg draws any text or bytes as a film of letters if the name ends in .txt or .bin.
 _TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
+# Formats that state when they end, and not how long they are.
+_END_FOR_LENGTH = frozenset({"matroska,webm", "flv"})
+
 
 Picture = tuple[float | None, ByteArray]  # stored time in seconds, if there is one
 
@@ -274,5 +277,7 @@ def _stated_seconds(container: InputContainer, stream: VideoStream) -> float | N
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration and not container.streams.audio:  # sound may go on after the pictures
-        return container.duration / av.time_base
+        counts_from_zero = container.format.name in _END_FOR_LENGTH
+        before = max(0, container.start_time or 0) if counts_from_zero else 0
+        return (container.duration - before) / av.time_base
     return None

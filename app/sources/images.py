@@ -2,12 +2,15 @@
 
 They are photographs, each of its own, unless somebody says that they are a film at some rate.
 
-Each picture keeps its own size. EXIF orientation is applied, so that people stand upright.
+Each picture keeps its own size. EXIF orientation is applied, so that people stand upright. One that
+cannot be read is left out and named: it costs itself, not the others.
 """
 
 from __future__ import annotations
 
 import glob
+import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,9 +25,11 @@ from app.sources.video_file import check_readable
 from pose.errors import InputError
 from pose.types import ByteArray, Frame
 
+_log = logging.getLogger(__name__)
+
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"}
-)
+    ".bmp .jfif .jp2 .jpe .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split()
+) | ({".avif"} if cv2.haveImageWriter("a.avif") else set())
 
 
 class Images:
@@ -38,14 +43,13 @@ class Images:
 
     Attributes:
         name: As given.
-        size_wh: Size of the first picture; the others may differ.
+        size_wh: Size of the first picture that can be read; the others may differ.
         fps: As `rate_hz`, 1 for photographs; the part's rate where that is less.
-        frame_count: Number of pictures.
+        frame_count: Number of pictures, also of those that will be left out.
         is_live: False.
 
     Raises:
-        InputError: The first picture cannot be read, or the part holds none; while iterating: one
-            of the others cannot, by name.
+        InputError: No picture can be read, and why the first cannot; or the part holds none.
     """
 
     is_live = False
@@ -65,7 +69,8 @@ class Images:
         if not self._chosen:
             raise no_frames(name, part or Part())
         self.frame_count: int | None = len(self._chosen)
-        height, width = read_image(self._chosen[0][1]).shape[:2]
+        self._names = _told_apart(paths)
+        height, width = self._first().shape[:2]
         self.size_wh = (width, height)
 
     def __enter__(self) -> Self:
@@ -76,7 +81,23 @@ class Images:
 
     def __iter__(self) -> Iterator[Frame]:
         for index, path in self._chosen:
-            yield Frame(index, index * self._step_s, read_image(path), path.name, self._alone)
+            try:
+                image = read_image(path)
+            except InputError as error:
+                _log.warning("%s; it was left out", error)
+                continue
+            yield Frame(index, index * self._step_s, image, self._names[index], self._alone)
+
+    def _first(self) -> ByteArray:
+        """The first picture that can be read."""
+        refused: InputError | None = None
+        for _, path in self._chosen:
+            try:
+                return read_image(path)
+            except InputError as error:
+                refused = refused or error
+        assert refused is not None
+        raise refused
 
 
 def read_image(path: Path) -> ByteArray:
@@ -104,6 +125,16 @@ def read_image(path: Path) -> ByteArray:
             "check it with a viewer or take it out"
         )
     return np.asarray(image, np.uint8)
+
+
+def _told_apart(paths: Sequence[Path]) -> list[str]:
+    """Their names; where some are called the same, all with what their folders differ in."""
+    names = [path.name for path in paths]
+    if len(set(names)) == len(names):
+        return names
+    whole = [os.path.abspath(path) for path in paths]
+    shared = os.path.commonpath([os.path.dirname(each) for each in whole])
+    return [Path(os.path.relpath(each, shared)).as_posix() for each in whole]
 
 
 def images_in_folder(folder: Path) -> list[Path]:

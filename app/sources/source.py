@@ -151,4 +151,5 @@ def open_source(
             source = kind.open(text, options or SourceOptions())
             return Realtime(source) if realtime and not source.is_live else source
     known = ", ".join(kind.called for kind in KINDS)
-    raise InputError(f"{text}: nothing is there; expected {known}; check the path")
+    called = text if text.strip() else "an empty name"
+    raise InputError(f"{called}: nothing is there; expected {known}; check the path")

@@ -5,6 +5,7 @@ Knows pictures only, not where they come from.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import av
@@ -52,10 +53,14 @@ class Upright:
     def _display_matrix(self, decoded: av.VideoFrame) -> bytes | None:
         # Read only when it changes: asking for side data ties the frame into a cycle that keeps
         # its memory until the garbage collector comes by.
-        if self._rotation != decoded.rotation:
-            self._rotation = decoded.rotation
-            matrix = decoded.side_data.get("DISPLAYMATRIX")
-            self._matrix = bytes(matrix) if isinstance(matrix, SideData) else None
+        rotation = decoded.rotation
+        if self._rotation != rotation:
+            try:
+                matrix = decoded.side_data.get("DISPLAYMATRIX")
+                self._matrix = bytes(matrix) if isinstance(matrix, SideData) else None
+            except ValueError:  # beside it lies what this PyAV has no name for, such as EXIF
+                self._matrix = rotated(rotation)
+            self._rotation = rotation
         return self._matrix
 
 
@@ -72,6 +77,17 @@ def display_size(size_wh: tuple[int, int], pixel_aspect: Fraction | None) -> tup
     if pixel_aspect >= 1:
         return round(width * pixel_aspect), height
     return width, round(height / pixel_aspect)
+
+
+def rotated(degrees: int) -> bytes:
+    """The display matrix of a picture that is only turned.
+
+    Args:
+        degrees: Counterclockwise, to show it, as `VideoFrame.rotation` has it.
+    """
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    fixed = np.array([cos, -sin, 0, sin, cos, 0, 0, 0, 1 << 14]) * (1 << 16)
+    return fixed.round().astype(np.int32).tobytes()
 
 
 def oriented(image: ByteArray, display_matrix: bytes) -> ByteArray:

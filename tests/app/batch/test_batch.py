@@ -240,6 +240,11 @@ def test_a_file_that_is_no_manifest_is_one_clear_line(tmp_path: Path, content: s
     assert str(tmp_path / NAME) in str(caught.value) and "move it away" in str(caught.value)
 
 
+def test_a_folder_for_results_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"a folder for the results at .*too long"):
+        read_manifest(tmp_path / ("x" * 300))
+
+
 def test_a_manifest_of_a_version_with_more_settings_is_read(
     tmp_path: Path, clips: list[str]
 ) -> None:

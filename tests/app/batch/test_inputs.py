@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.batch.inputs import are_pictures, check_free, expanded, fingerprint, place, result_names
-from pose.errors import OutputError, UsageError
+from app.sources.source import open_source
+from pose.errors import InputError, OutputError, UsageError
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -154,3 +155,29 @@ def test_what_a_result_grows_as_may_be_no_other_result(tmp_path: Path) -> None:
     for paths in (["a.jsonl", "a.part.jsonl"], ["a.part.jsonl", "a.jsonl"]):
         with pytest.raises(UsageError, match="or as it grows"):
             check_free([tmp_path / each for each in paths], [], overwrite=True)
+
+
+@pytest.mark.parametrize("text", ["", " ", f"{'z' * 300}.mp4", f"{'z' * 300}/*.mp4"])
+def test_what_cannot_be_there_comes_back_as_it_is(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unset variable of a shell is no wish for everything that lies around."""
+    (tmp_path / "a.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+
+    assert expanded(text) == [text]
+    assert len(result_names([text])) == 1
+    are_pictures(text)
+
+
+def test_a_folder_that_may_not_be_read_is_told_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+
+    assert expanded(str(tmp_path)) == [str(tmp_path)]
+    with pytest.raises(InputError, match="cannot be listed: Permission denied"):
+        open_source(str(tmp_path))

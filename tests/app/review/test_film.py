@@ -111,3 +111,5 @@ def test_photographs_of_one_name_in_several_folders_are_told_apart(tmp_path: Pat
         for index in (2, 0, 1):
             found = film.picture(index, float(index), "1.png")
             np.testing.assert_array_equal(found, drawn.picture(index))
+        found = film.picture(7, 7.0, "1/1.png")  # by its folder too, where the result knows it
+        np.testing.assert_array_equal(found, drawn.picture(1))

@@ -121,6 +121,17 @@ def test_a_client_that_is_cut_off_in_the_middle_of_a_line_harms_nobody(listener:
         assert [json.loads(line)["index"] for line in lines(keen, 3)] == [0, 1, 2]
 
 
+def test_a_client_that_closes_its_own_side_still_listens(listener: Listener) -> None:
+    """As programs do that have read their own input to its end: `nc -N … </dev/null`."""
+    with connected(listener) as client:
+        client.shutdown(socket.SHUT_WR)
+        listener.attend()
+        for index in range(3):
+            listener(scene(index))
+
+        assert [json.loads(line)["index"] for line in lines(client, 3)] == [0, 1, 2]
+
+
 def test_too_many_clients_are_turned_away(
     listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:

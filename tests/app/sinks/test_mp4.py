@@ -16,7 +16,7 @@ import pytest
 
 from app.sinks.mp4 import ENCODERS, Encoder, Mp4Writer
 from app.sinks.part_file import part_path
-from pose.errors import UnavailableError
+from pose.errors import OutputError, UnavailableError
 from pose.types import ByteArray
 from tests.app.sinks.scenes import picture, scene
 
@@ -56,6 +56,42 @@ def test_every_frame_keeps_its_time(encoder: Encoder, times_s: list[float], tmp_
 
     found = [time_s for time_s, _ in written(path)]
     np.testing.assert_allclose(found, times_s, atol=0.6 / encoder.ticks_per_s)
+
+
+@pytest.mark.parametrize(
+    ("times_s", "length_s"),
+    [
+        ([0.0], 1 / 30),
+        ([0.0, 1.0, 2.0], 3.0),
+        ([0.0, 0.1, 0.2, 0.3], 0.4),
+        ([n * 1001 / 60000 for n in range(40)], 40 * 1001 / 60000),
+    ],
+)
+def test_the_last_frame_is_shown_as_long_as_the_one_before(
+    times_s: list[float], length_s: float, tmp_path: Path
+) -> None:
+    """Else a slow film would be too short, and players would show a rate that it has not."""
+    path = tmp_path / "walk.mp4"
+    with Mp4Writer(path) as write:
+        for index, time_s in enumerate(times_s):
+            write(scene(index, time_s))
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.duration is not None and stream.time_base is not None
+        assert stream.average_rate is not None
+        assert float(stream.duration * stream.time_base) == pytest.approx(length_s, abs=1e-4)
+        assert float(stream.average_rate) == pytest.approx(len(times_s) / length_s, rel=1e-3)
+
+
+def test_a_picture_that_no_video_can_hold_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"at most 16384 pixels a side.* got 20000x4"),
+        Mp4Writer(tmp_path / "wide.mp4") as write,
+    ):
+        write(scene(0, size_wh=(20000, 4)))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clock_that_starts_late_is_set_to_zero(tmp_path: Path) -> None:

@@ -60,3 +60,11 @@ def test_each_picture_is_the_drawing_in_its_own_size(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_somebody_must_draw_where_pictures_are_shown(names: list[str], shown: bool) -> None:
     assert any_shown(map(Path, names)) is shown
+
+
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    longest = f"{'x' * 251}.png"
+    with PicturesWriter(tmp_path / "walk.pictures", COCO_17) as write:
+        write(photograph(0, longest))
+
+    assert os.listdir(tmp_path / "walk.pictures") == [f"{'x' * 251}.jpg"]

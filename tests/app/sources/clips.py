@@ -78,6 +78,31 @@ def write_clip(
     return path
 
 
+def with_exif_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Put an EXIF block with one entry, the orientation, behind the start of a JPEG."""
+    entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\0\0"
+    exif = b"Exif\0\0MM\x00*\x00\x00\x00\x08\x00\x01" + entry + b"\0\0\0\0"
+    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
+
+
+def write_jpegs(path: Path, jpegs: Sequence[bytes], size_wh: tuple[int, int]) -> Path:
+    """A film of JPEGs as they are, ten a second, as `ffmpeg -i %03d.jpg -c copy` makes it."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height = size_wh
+        stream.pix_fmt = "yuvj420p"
+        stream.time_base = Fraction(1, 10)
+        for number, jpeg in enumerate(jpegs):
+            packet = av.Packet(jpeg)
+            packet.stream = stream
+            packet.pts = packet.dts = number
+            packet.time_base = Fraction(1, 10)
+            packet.is_keyframe = True
+            container.mux(packet)
+    return path
+
+
 def write_sound(path: Path) -> Path:
     """Half a second of silence, no pictures."""
     with av.open(str(path), "w") as container:

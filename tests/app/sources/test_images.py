@@ -11,6 +11,7 @@ import pytest
 from app.sources.images import Images, images_in_folder, images_matching, natural_key, read_image
 from pose.errors import InputError
 from pose.types import ByteArray
+from tests.app.sources.clips import with_exif_orientation
 
 
 def save(path: Path, image: ByteArray) -> Path:
@@ -18,13 +19,6 @@ def save(path: Path, image: ByteArray) -> Path:
     assert success
     path.write_bytes(stored.tobytes())
     return path
-
-
-def with_exif_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """Put an EXIF block with one entry, the orientation, behind the start of a JPEG."""
-    entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\0\0"
-    exif = b"Exif\0\0MM\x00*\x00\x00\x00\x08\x00\x01" + entry + b"\0\0\0\0"
-    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
 
 
 def gray(value: int, width: int = 32, height: int = 16) -> ByteArray:
@@ -81,12 +75,50 @@ def test_each_picture_keeps_its_size(tmp_path: Path) -> None:
         assert [frame.size_wh for frame in images] == [(32, 16), (8, 80)]
 
 
-def test_the_unreadable_picture_is_named(tmp_path: Path) -> None:
-    paths = [save(tmp_path / "a.png", gray(1)), tmp_path / "broken.png", tmp_path / "c.png"]
-    paths[1].write_bytes(b"this is not a picture")
+@pytest.mark.parametrize("rate_hz", [0.0, 10.0])
+def test_unreadable_pictures_are_named_and_cost_themselves_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rate_hz: float
+) -> None:
+    paths = [tmp_path / name for name in ("0.png", "1.png", "2.png", "3.png", "4.png")]
+    for value in (1, 3, 4):
+        save(paths[value], gray(value))
+    paths[0].write_bytes(b"this is not a picture")
 
-    with Images(paths, "three") as images, pytest.raises(InputError, match=r"broken\.png: expect"):
-        list(images)
+    with Images(paths, "five", rate_hz) as images:
+        frames = list(images)
+
+    assert [(frame.index, int(frame.image[0, 0, 0])) for frame in frames] == [
+        (1, 1),
+        (3, 3),
+        (4, 4),
+    ]
+    assert [frame.file for frame in frames] == ["1.png", "3.png", "4.png"]
+    assert images.size_wh == (32, 16)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2 and "0.png: expected a picture" in told[0] and "2.png" in told[1]
+    assert all("left out" in line for line in told)
+
+
+def test_where_no_picture_can_be_read_the_first_says_why(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    paths[0].write_bytes(b"this is not a picture")
+
+    with pytest.raises(InputError, match=r"a\.png: expected a picture"):
+        Images(paths, "two")
+
+
+def test_pictures_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for folder, name in (("a", "1.png"), ("b", "1.png"), ("b/c", "2.png")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        save(tmp_path / folder / name, gray(1))
+
+    def names(pattern: str) -> list[str]:
+        with Images(images_matching(str(tmp_path / pattern)), pattern) as images:
+            return [frame.file for frame in images]
+
+    assert names("*/1.png") == ["a/1.png", "b/1.png"]
+    assert names("**/*.png") == ["a/1.png", "b/1.png", "b/c/2.png"]
+    assert names("b/**/*.png") == ["1.png", "2.png"]
 
 
 @pytest.mark.parametrize(

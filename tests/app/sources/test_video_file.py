@@ -15,7 +15,13 @@ import pytest
 
 from app.sources.video_file import VideoFile
 from pose.types import ByteArray, Frame
-from tests.app.sources.clips import ClipMaker, moving_pictures, needs_new_pyav
+from tests.app.sources.clips import (
+    ClipMaker,
+    moving_pictures,
+    needs_new_pyav,
+    with_exif_orientation,
+    write_jpegs,
+)
 
 
 def frames_of(path: Path) -> list[Frame]:
@@ -81,6 +87,20 @@ def test_sound_that_begins_first_does_not_shift_the_pictures(clip: ClipMaker) ->
     assert times_s == pytest.approx([0.5, 0.6, 0.7], abs=0.001)
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.flv", "a.mp4", "a.ts"])
+def test_a_film_whose_clock_begins_late_is_not_called_cut_off(
+    clip: ClipMaker, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Recorders cut a recording into files and leave its clock on; Matroska states the end."""
+    times_ms = [2000 + 40 * number for number in range(10)]
+    path = clip(name, moving_pictures(10), times_ms=times_ms)
+
+    found_ms = [1000 * frame.time_s for frame in frames_of(path)]
+
+    assert found_ms == pytest.approx([40 * number for number in range(10)], abs=1.0)
+    assert caplog.text == ""
+
+
 def test_a_film_can_be_read_again(clip: ClipMaker) -> None:
     video = VideoFile(clip("a.mp4", moving_pictures(5)))
 
@@ -119,6 +139,22 @@ def test_pictures_stand_upright(
 
     assert video.size_wh == frames[0].size_wh == size_wh
     assert quarters(frames[1].image) == expected
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+@pytest.mark.parametrize("name", ["a.avi", "a.mov"])
+def test_frames_with_exif_are_all_there_and_upright(
+    tmp_path: Path, name: str, orientation: int
+) -> None:
+    """Beside the display matrix lies EXIF, for which PyAV has no name; OpenCV knows it."""
+    stored = cv2.imencode(".jpg", with_bright_corner())[1].tobytes()
+    jpeg = with_exif_orientation(stored, orientation)
+    upright = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert upright is not None
+
+    frames = frames_of(write_jpegs(tmp_path / name, [jpeg] * 3, (96, 64)))
+
+    assert [quarters(frame.image) for frame in frames] == [quarters(np.asarray(upright))] * 3
 
 
 @needs_new_pyav
