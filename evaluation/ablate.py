@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
+from app.sinks.part_file import write_whole
 from app.steps.estimate import decode
 from evaluation import bootstrap
 from evaluation.ablation_crops import Exam, Features, Lesson, exam, frozen, lesson
@@ -32,7 +34,7 @@ from evaluation.ablation_job import CARD, AblationJob, answers
 from evaluation.ablation_rows import VARIANTS, Variant
 from evaluation.ablation_tables import Outcome, as_json, as_text
 from evaluation.annotations import Annotations, read_annotations
-from evaluation.budget import remember
+from evaluation.budget import remember, remembered
 from evaluation.predict import Predictions
 from evaluation.scores import Scores, score
 from network import checkpoint
@@ -104,10 +106,13 @@ def run(config: Config) -> None:
         raise UsageError(f"--rows: expected some of {', '.join(VARIANTS)}, got {unknown[0]!r}")
     if min(config.people, config.steps, config.batch, config.threads) < 1:
         raise UsageError("expected --people, --steps, --batch and --threads of 1 or more")
+    if config.limit < 0:
+        raise UsageError(f"expected --limit of 0 or more, got {config.limit}")
+    if not 0 < config.rate < math.inf:
+        raise UsageError(f"expected --rate of more than 0, got {config.rate:g}")
     cv2.setNumThreads(1)
     torch.set_num_threads(config.threads)
-    budget = {name: getattr(config, name) for name in ("people", "steps", "batch", "rate")}
-    remember(config.out, budget, config.only_print)
+    remember(config.out, _budget(config), config.only_print)
     people_dir = config.data / "people"
     backbone = start(config.data / "teachers" / "tinypose_256x192_A.onnx")
     features = frozen(backbone)
@@ -171,7 +176,8 @@ def judged(folder: Path, annotations: Annotations, crops: Exam) -> Outcome:
         found = _predictions(crops, values)
         return score(annotations, found, COCO_17, weights, true_boxes=True)
 
-    minutes = {name: json.loads((folder / name / "cost.json").read_text()) for name in finished}
+    costs = {name: folder / name / "cost.json" for name in finished}
+    minutes = {name: json.loads(p.read_text()) for name, p in costs.items() if p.is_file()}
     return Outcome.of(scores, minutes)
 
 
@@ -194,7 +200,10 @@ def _people(config: Config, people_dir: Path) -> list[Person]:
         and (person.by_hand or person.mask is not None)
     ]
     wanted = {source: round(share * config.people) for source, share in SOURCES.items()}
-    return choose(suited, wanted, default=0, seed=0)
+    chosen = choose(suited, wanted, default=0, seed=0)
+    if not chosen:
+        raise UsageError(f"expected more --people to learn from, got {config.people}: that is none")
+    return chosen
 
 
 def _train(
@@ -224,15 +233,19 @@ def _train(
     started = time.process_time()
     run_loop(job, loop, config.out / name)
     cost = {"cpu_minutes": (time.process_time() - started) / 60}
-    (config.out / name / "cost.json").write_text(json.dumps(cost))
+    write_whole(config.out / name / "cost.json", json.dumps(cost).encode())
 
 
 def _weights(config: Config, name: str) -> Path:
     return config.out / name / "final.pt"
 
 
+def _budget(config: Config) -> dict[str, int | float | str]:
+    return {name: getattr(config, name) for name in ("people", "steps", "batch", "rate")}
+
+
 def _about(config: Config, annotations: Annotations) -> str:
-    budget = json.loads((config.out / "settings.json").read_text())
+    budget = remembered(config.out) or _budget(config)
     return (
         f"Ours: {CARD.architecture} with the backbone frozen, {budget['people']} people to learn "
         f"from, {budget['steps']} steps of {budget['batch']} crops a row; judged on "

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from evaluation.annotations import Annotations
+from evaluation.kept_arrays import digest, read_arrays, write_arrays
 from evaluation.predict import read_frames, true_boxes
 from pose import affine, crops
 from pose.card import ModelCard
+from pose.errors import InputError
 from pose.types import Boxes, FloatArray
 from training.coco_dataset import Person
 from training.cpn_options import CpnOptions
@@ -82,8 +84,14 @@ def frozen(backbone: nn.Module) -> Features:
 def lesson(
     path: Path, people: Sequence[Person], card: ModelCard, options: CpnOptions, features: Features
 ) -> Lesson:
-    """Crops of people, kept in a file; read again if it is there."""
-    kept = _read(path)
+    """Crops of people, kept in a file; read again if it holds those of the same people."""
+    labels_of = [
+        array
+        for person in people
+        for array in (person.xyxy, person.keypoints, person.visibility, person.guess)
+    ]
+    of = digest([str(person.image) for person in people], *labels_of, options, card)
+    kept = read_arrays(path, of)
     if kept is None:
         data = PoseDataset(people, card, options=options)
         maps: list[list[FloatArray]] = []
@@ -96,13 +104,25 @@ def lesson(
                     values.extend(getattr(example, name) for example in some)
                 bar.advance(len(some))
         kept = _levels(maps) | {name: np.stack(values) for name, values in labels.items()}
-        _write(path, kept)
+        write_arrays(path, kept, of)
     return Lesson(_maps(kept), **{name: kept[name] for name in _LABELS})
 
 
 def exam(path: Path, annotations: Annotations, card: ModelCard, features: Features) -> Exam:
-    """People's true boxes, cut out as the application does, kept in a file."""
-    kept = _read(path)
+    """People's true boxes, cut out as the application does, kept in a file as a lesson is.
+
+    Raises:
+        InputError: There is nobody in these photographs.
+    """
+    everybody = [photograph.people.xyxy for photograph in annotations.photographs]
+    if not sum(map(len, everybody)):
+        raise InputError(
+            f"expected labelled people to judge on, found none in "
+            f"{len(annotations.photographs)} photographs; give other --annotations"
+        )
+    files = [(photograph.id, str(photograph.path)) for photograph in annotations.photographs]
+    of = digest(files, *everybody, card)
+    kept = read_arrays(path, of)
     if kept is None:
         maps, to_frame, boxes, counts = [], [], [], []
         width, height = card.input_size_wh
@@ -124,7 +144,7 @@ def exam(path: Path, annotations: Annotations, card: ModelCard, features: Featur
             "boxes": np.concatenate(boxes),
             "counts": np.array(counts),
         }
-        _write(path, kept)
+        write_arrays(path, kept, of)
     xyxy = kept["boxes"]
     return Exam(
         _maps(kept),
@@ -143,16 +163,3 @@ def _levels(maps: Sequence[Sequence[FloatArray]]) -> dict[str, np.ndarray]:
 
 def _maps(kept: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
     return tuple(kept[name] for name in sorted(kept) if name[0] == "c" and name[1:].isdigit())
-
-
-def _read(path: Path) -> dict[str, np.ndarray] | None:
-    if not path.is_file():
-        return None
-    with np.load(path) as file:
-        return {name: file[name] for name in file.files}
-
-
-def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    part = path.with_name(f"{path.stem}.part.npz")
-    np.savez(part, **arrays)  # type: ignore[arg-type]
-    part.replace(path)

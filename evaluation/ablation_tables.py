@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -22,7 +23,8 @@ class Line:
     Attributes:
         figures: AP and PCK, 0 to 1.
         gains: Each figure minus that of the base row, with its 95 % interval; empty without base.
-        cpu_minutes: What its training took; 0 where it needed none of its own.
+        cpu_minutes: What its training took; 0 where it needed none of its own, NaN where the
+            figure was lost.
     """
 
     figures: Mapping[str, float]
@@ -46,14 +48,15 @@ class Outcome:
 
         Args:
             scores: Figures of the mean of some networks' heatmaps; None if one is missing.
-            cost: Of each finished training, by name.
+            cost: Of each finished training, by name, as far as it is known.
         """
         base, lines = scores((BASE,)), {}
         for members in dict.fromkeys(row.members for rows in TABLES.values() for row in rows):
             found = scores(members)
             if found is None:
                 continue
-            minutes = cost[members[0]]["cpu_minutes"] if len(members) == 1 else 0.0
+            lost = {"cpu_minutes": math.nan}
+            minutes = cost.get(members[0], lost)["cpu_minutes"] if len(members) == 1 else 0.0
             lines[members] = Line(found.figures, _gains(found, base), minutes)
         return cls(lines)
 
@@ -73,8 +76,11 @@ def as_text(outcome: Outcome, about: str) -> str:
             line = outcome.lines.get(row.members)
             cells = [_MISSING, "", "", ""] if line is None else _cells(line, row.members)
             text.append(f"| {row.what} | {row.published} | {' | '.join(cells)} |")
-    minutes = sum(line.cpu_minutes for line in outcome.lines.values())
-    text += ["", f"All trainings together: {minutes:.1f} minutes of CPU time."]
+    minutes = [line.cpu_minutes for line in outcome.lines.values()]
+    known = sum(each for each in minutes if not math.isnan(each))
+    lost = sum(map(math.isnan, minutes))
+    but = f" (but for {lost} whose time was lost)" if lost else ""
+    text += ["", f"All trainings together{but}: {known:.1f} minutes of CPU time."]
     return "\n".join(text) + "\n"
 
 
@@ -88,11 +94,15 @@ def as_json(outcome: Outcome) -> str:
                     name: [round(value, DIGITS) for value in gain]
                     for name, gain in line.gains.items()
                 },
-                "cpu_minutes": round(line.cpu_minutes, 3),
+                "cpu_minutes": _known(round(line.cpu_minutes, 3)),
             }
             for members, line in outcome.lines.items()
         }
     )
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
 def _gains(found: Scores, base: Scores | None) -> dict[str, tuple[float, float, float]]:

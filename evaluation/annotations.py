@@ -171,7 +171,11 @@ def read_json(path: Path) -> Any:
 def _parsed(content: Mapping[str, Any], path: Path, folder: Path) -> Annotations:
     category = _person_category(content["categories"], path)
     skeleton = _skeleton(category, path)
-    rows: dict[int, list[Mapping[str, Any]]] = {int(image["id"]): [] for image in content["images"]}
+    ids = [int(image["id"]) for image in content["images"]]
+    rows: dict[int, list[Mapping[str, Any]]] = {each: [] for each in ids}
+    if len(rows) < len(ids):
+        twice = next(each for each in ids if ids.count(each) > 1)
+        raise InputError(f"{path}: expected each image once, got the id {twice} twice; mend it")
     for row in content["annotations"]:
         if int(row["image_id"]) not in rows:
             raise InputError(

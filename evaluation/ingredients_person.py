@@ -19,6 +19,7 @@ from evaluation import bootstrap
 from evaluation.annotations import Annotations, People
 from evaluation.annotations import Photograph as Judged
 from evaluation.ingredient_study import ALL, Config, Gain, Study
+from evaluation.kept_arrays import write_arrays
 from evaluation.matches import Matches, average_precision, box_matches
 from network import checkpoint
 from pose.skeleton import COCO_17
@@ -66,6 +67,8 @@ ROWS: Mapping[str, Row] = {
     "ema": Row("no mean of the weights", ema=False),
 }
 
+_KEPT = ("photograph", "hit", "counted", "people")  # of `Matches`
+
 
 def _budget(config: Config) -> dict[str, int | float | str]:
     return {
@@ -105,13 +108,7 @@ def _train(config: Config, name: str) -> None:
 def keep(path: Path, photographs: Sequence[Photograph], found: Sequence[Boxes]) -> None:
     """Write down which boxes of a row are right, photograph by photograph."""
     matches = box_matches(as_annotations(photographs), found)
-    np.savez(
-        path,
-        photograph=matches.photograph,
-        hit=matches.hit,
-        counted=matches.counted,
-        people=matches.people,
-    )
+    write_arrays(path, {field: getattr(matches, field) for field in _KEPT})
 
 
 def as_annotations(photographs: Sequence[Photograph]) -> Annotations:
@@ -131,7 +128,7 @@ def _gains(config: Config, names: Sequence[str]) -> dict[str, dict[str, Gain]]:
     found = {}
     for name in names:
         with np.load(config.answers(name)) as kept:
-            found[name] = Matches(*(kept[f] for f in ("photograph", "hit", "counted", "people")))
+            found[name] = Matches(*(kept[field] for field in _KEPT))
     return differences(found)
 
 

@@ -17,6 +17,7 @@ import torch
 
 from evaluation import bootstrap
 from evaluation.ingredient_study import ALL, Config, Gain, Study
+from evaluation.kept_arrays import write_arrays
 from network import checkpoint
 from pose.types import ByteArray
 from training import distill, recipes
@@ -155,7 +156,7 @@ def _train(config: Config, name: str, cache: distill.Cache, people: list[ByteArr
     numbers = {file: i for i, file in enumerate(dict.fromkeys(files))}
     kept: dict[str, Any] = dict(zip(FIGURES, values, strict=True))
     kept["photographs"] = np.array([numbers[file] for file in files], np.int64)
-    np.savez(config.answers(name), **kept)
+    write_arrays(config.answers(name), kept)
 
 
 def _first(cache: distill.Cache, count: int) -> distill.Cache:

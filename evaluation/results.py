@@ -19,6 +19,7 @@ from pose.ranking import SEEN, person_scores
 from pose.types import Boxes, FloatArray, Poses
 
 Entry = dict[str, Any]
+_BOX = "found_box"  # x, y, width, height; COCO's tools pass over it
 
 
 def keypoint_entries(
@@ -64,13 +65,17 @@ def write_results(
 ) -> None:
     """Write what was found as one COCO results file; OutputError if that fails.
 
-    Poses go without boxes: COCO's own tools would take a find's size from the box, and sort
-    people into medium and large by it where we, and they without one, go by the keypoints.
+    Poses go without COCO's `bbox`: COCO's own tools would take a find's size from it, and sort
+    people into medium and large by it where we, and they without one, go by the keypoints. The
+    box stands under a name of ours, so that PCK, which matches people by it, is the same again.
     """
     if predictions.poses is None:
         entries = box_entries(annotations, predictions.boxes)
     else:
         entries = keypoint_entries(annotations, predictions.poses, seen)
+        found = [poses.boxes for poses in predictions.poses]
+        for entry, box in zip(entries, box_entries(annotations, found), strict=True):
+            entry[_BOX] = box["bbox"]
     write_whole(path, json.dumps(entries).encode())
 
 
@@ -146,14 +151,16 @@ def _poses(group: Sequence[Entry], keypoint_count: int) -> Poses:
     keypoints = np.where(found, xyv[..., :2], np.nan).astype(np.float32)
     around = boxes.around_keypoints(keypoints, np.ones_like(xyv[..., 2]))
     xyxy = np.array(
-        [
-            boxes.xyxy_from_xywh([entry["bbox"]])[0] if "bbox" in entry else box
-            for entry, box in zip(group, around, strict=True)
-        ],
+        [_given_box(entry, box) for entry, box in zip(group, around, strict=True)],
         np.float32,
     ).reshape(-1, 4)
     # A file's score is the person's already: with keypoint scores of 1 it stays what it is.
     return Poses(keypoints, np.ones_like(xyv[..., 2]), Boxes(xyxy, _scores(group)))
+
+
+def _given_box(entry: Entry, around: FloatArray) -> FloatArray:
+    xywh = entry.get(_BOX, entry.get("bbox"))
+    return around if xywh is None else boxes.xyxy_from_xywh([xywh])[0]
 
 
 def _scores(group: Sequence[Mapping[str, Any]]) -> FloatArray:

@@ -6,9 +6,13 @@ they differ, the flag's help names the values, and docs/training.md says which w
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from pose.errors import UsageError
 
 Pixels = Literal["tf-cpn", "pytorch-cpn", "imagenet"]
 Like = Literal["paper", "tf-cpn", "pytorch-cpn"]
@@ -88,3 +92,44 @@ class CpnOptions:
     """Of a running mean of the weights (ours; the sources keep none, 0)."""
     clip_norm: float = 0.0
     """Largest gradient norm (ours; the sources do not clip, 0)."""
+
+    def check(self) -> None:
+        """UsageError where a number cannot be; which of them are wise is the user's to say."""
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not all(low <= number <= high for number in numbers):
+                told = " ".join(f"{number:g}" for number in numbers)
+                most = "or more" if high == _NO_END else f"to {high:g}"
+                flag = name.replace("_", "-")
+                raise UsageError(f"expected --cpn.{flag} of {low:g} {most}, got {told}")
+        if self.scale[0] > self.scale[1]:
+            raise UsageError(
+                "expected --cpn.scale with the smaller number first, got {:g} {:g}".format(
+                    *self.scale
+                )
+            )
+
+
+_NO_END = math.nextafter(math.inf, 0)
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "extend": (0, _NO_END),
+    "loosen": (0.1, 10),
+    "samples": (1, _NO_END),
+    "scale": (0.1, 10),
+    "rotation_deg": (0, 180),
+    "colour": (0, 1),
+    "global_weight": (0, _NO_END),
+    "hardest": (1, _NO_END),
+    "global_hardest": (1, _NO_END),
+    "mask_weight": (0, _NO_END),
+    "weight_decay": (0, _NO_END),
+    "bn_momentum": (0, 1),
+    "crops": (1, _NO_END),
+    "halve_every": (1, _NO_END),
+    "rate_for": (0, _NO_END),
+    "warmup_crops": (0, _NO_END),
+    "accumulate": (1, _NO_END),
+    "ema": (0, 1),
+    "clip_norm": (0, _NO_END),
+}

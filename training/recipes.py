@@ -79,6 +79,7 @@ class Config:
                 raise UsageError(f"expected --{name} of 0 or more, got {value:g}")
         if self.cpn != CpnOptions() and RECIPES.get(self.recipe) != _CPN:
             raise UsageError(f"the flags --cpn.… are not for the recipe {self.recipe}; leave them")
+        self.cpn.check()
 
     @property
     def folder(self) -> Path:

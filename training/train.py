@@ -13,7 +13,7 @@ import sys
 
 import torch
 
-from pose.errors import UnavailableError, UsageError
+from pose.errors import OutputError, UnavailableError, UsageError
 from training import distributed
 from training.recipes import Config, learns_in_parallel, recipe_named
 
@@ -29,7 +29,13 @@ def run(config: Config) -> None:
             f"the recipe {config.recipe} runs in one process; start it without torchrun"
         )
     device_of(config)
-    config.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        config.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"expected a folder for the run at {config.folder}, got: {error.strerror}; "
+            "give another --run-dir"
+        ) from error
     if alone or distributed.local_rank() == 0:
         _log_to(config)
     if config.threads:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,14 +13,15 @@ import pytest
 import torch
 from onnx import helper, numpy_helper
 
-from evaluation.ablation_crops import Exam, Lesson
-from evaluation.ablation_job import AblationJob, all_heatmaps, answers, network_of
+from evaluation.ablation_crops import Exam, Lesson, exam
+from evaluation.ablation_job import CARD, AblationJob, all_heatmaps, answers, network_of
 from evaluation.ablation_rows import BASE, TABLES, VARIANTS, Variant
 from evaluation.ablation_tables import Line, Outcome, as_json, as_text
 from evaluation.scores import Scores
 from main import main
 from network.backbones.lite_hrnet import LiteHrnet
-from pose.types import Boxes
+from pose.errors import InputError
+from pose.types import Boxes, FloatArray
 from tests.evaluation import labelled
 
 
@@ -121,6 +123,40 @@ def test_heatmaps_come_in_the_order_of_the_exam() -> None:
     np.testing.assert_allclose(found[5:], answers(network, last), atol=1e-4)
 
 
+def test_an_exam_is_kept_for_its_own_people_only(tmp_path: Path) -> None:
+    """Another file of as many photographs was once judged on the crops of the first."""
+    _write(tmp_path / "1.png", np.full((480, 640, 3), 90, np.uint8))
+    asked: list[int] = []
+
+    def features(batch: FloatArray) -> list[FloatArray]:
+        asked.append(len(batch))
+        return [np.zeros((len(batch), 4, 8, 6), np.float32)] * 4
+
+    def taken(*xyxy: tuple[float, float, float, float]) -> Exam:
+        labels = labelled.labels_of([labelled.people(list(xyxy))])
+        photographs = (replace(labels.photographs[0], path=tmp_path / "1.png"),)
+        return exam(tmp_path / "exam.npz", replace(labels, photographs=photographs), CARD, features)
+
+    one = taken((10, 20, 110, 220))
+    again = taken((10, 20, 110, 220))
+    other = taken((200, 20, 300, 220), (400, 20, 500, 220))
+
+    assert asked == [1, 2]
+    np.testing.assert_array_equal(one.boxes.xyxy, again.boxes.xyxy)
+    assert other.boxes.xyxy[:, 0].tolist() == [200, 400]
+    with pytest.raises(InputError, match="found none in 1 photographs"):
+        taken()
+
+
+def test_a_row_whose_cost_was_lost_is_judged_all_the_same() -> None:
+    """It was stopped between its weights and the figure."""
+    scores = Scores({"AP": 0.5, "PCK": 0.6}, {"AP": np.zeros(3)}, {}, {})
+    outcome = Outcome.of(lambda members: scores if len(members) == 1 else None, {})
+
+    assert "whose time was lost" in as_text(outcome, "about")
+    assert json.loads(as_json(outcome))["fpn"]["cpu_minutes"] is None
+
+
 def test_what_was_not_trained_says_so_and_gains_are_paired() -> None:
     def scores(members: tuple[str, ...]) -> Scores | None:
         if members not in ((BASE,), ("fpn",)):
@@ -180,6 +216,8 @@ def test_the_whole_command_goes_on_where_it_stopped(
     [
         (["--rows", "ohkm-9"], 2, "--rows: expected some of fpn"),
         (["--steps", "0"], 2, "of 1 or more"),
+        (["--limit", "-3"], 2, "--limit of 0 or more, got -3"),
+        (["--rate", "-1"], 2, "--rate of more than 0, got -1"),
         ([], 65, "expected PP-TinyPose's ONNX file at"),
     ],
 )

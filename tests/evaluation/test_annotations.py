@@ -101,6 +101,7 @@ def test_a_limit_spreads_over_the_file(limit: int, ids: list[int]) -> None:
         (lambda all_: all_["categories"][0].update(name="dog"), "named person, got dog"),
         (lambda all_: all_["categories"].clear(), "named person, got none"),
         (lambda all_: all_["categories"][0].update(keypoints=["a"] * 5), "its 5 keypoints (a, a"),
+        (lambda all_: all_["images"].append(all_["images"][0]), "got the id 1 twice"),
         (lambda all_: all_["images"][0].pop("width"), "not in COCO's format (KeyError: 'width')"),
         (lambda all_: all_["images"][0].update(file_name="x/y.png"), "1 of the 1 photographs"),
         (lambda all_: all_["images"][0].update(file_name="/x/y.png"), "first /x/y.png; give"),

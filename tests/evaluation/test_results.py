@@ -65,6 +65,20 @@ def test_poses_come_back_and_what_was_not_found_stays_unfound(tmp_path: Path) ->
     assert "NaN" not in (tmp_path / "r.json").read_text("utf-8")
 
 
+def test_a_pose_keeps_the_box_it_was_found_in(tmp_path: Path) -> None:
+    """PCK matches people by it, and would be another figure by the box around the keypoints."""
+    poses = labelled.perfect(LABELS)[0]
+    loose = Boxes(poses.boxes.xyxy + np.array([-30, -5, 7, 60], np.float32), poses.boxes.scores)
+    found = Predictions((loose, Boxes.empty()), (replace(poses, boxes=loose), Poses.empty(17)))
+
+    write_results(tmp_path / "r.json", LABELS, found)
+    read = read_results(tmp_path / "r.json", LABELS)
+
+    assert read.poses is not None
+    np.testing.assert_allclose(read.poses[0].boxes.xyxy, loose.xyxy)
+    assert "bbox" not in json.loads((tmp_path / "r.json").read_text())[0]
+
+
 def test_nobody_found_is_a_result(tmp_path: Path) -> None:
     assert sum(map(len, _read(tmp_path, []).boxes)) == 0
 

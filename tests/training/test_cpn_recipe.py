@@ -160,6 +160,40 @@ def test_flags_of_the_cpn_recipes_are_for_them_alone() -> None:
         Config(recipe="pose-base", cpn=replace(CpnOptions(), hardest=10))
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--cpn.accumulate 0", "expected --cpn.accumulate of 1 or more, got 0"),
+        ("--cpn.scale 2 1", "expected --cpn.scale with the smaller number first, got 2 1"),
+        ("--cpn.scale 0 1", "expected --cpn.scale of 0.1 to 10, got 0 1"),
+        ("--cpn.hardest 0", "expected --cpn.hardest of 1 or more, got 0"),
+        ("--cpn.samples 0", "expected --cpn.samples of 1 or more, got 0"),
+        ("--cpn.mask-weight -1", "expected --cpn.mask-weight of 0 or more, got -1"),
+        ("--cpn.ema nan", "expected --cpn.ema of 0 to 1, got nan"),
+        ("--cpn.clip-norm inf", "expected --cpn.clip-norm of 0 or more, got inf"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_before_anything_is_read(
+    words: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["train", "--recipe", "cpn50-256x192", "--data", str(tmp_path / "none")]
+
+    assert main([*run, *words.split()]) == 2
+
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_where_the_run_should_be_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").touch()
+
+    code = main(["train", "--recipe", "cpn50-256x192", "--run-dir", str(tmp_path / "run" / "x")])
+
+    assert code == 74
+    assert "give another --run-dir" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_cpn_learns_from_coco_by_one_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
