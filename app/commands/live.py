@@ -30,10 +30,14 @@ from app.pipeline.pipeline import Pipeline
 from app.pipeline.progress import ProgressDisplay
 from app.sinks.room import RoomKeeper
 from app.sinks.sender import check_senders, open_sender, takes_stdout, wants_drawings
-from app.sinks.sink import any_shown, open_sink
+from app.sinks.sink import FOLDER_SINKS, MORE_SINKS, SINKS, any_shown, open_sink
 from app.sources.source import SourceOptions, open_source
 from app.steps.draw import DrawStyle, style_of
 from pose.errors import OutputError, UsageError
+
+_OUT = (
+    f"Files to record to: {' '.join([*SINKS, *MORE_SINKS])}, and folders: {' '.join(FOLDER_SINKS)}."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +49,7 @@ class Config(PeopleConfig, DrawStyle):
     Attributes:
         source: Camera number, rtsp:// address, or a file with --realtime.
         realtime: Play a file at its own speed, as if it were a camera.
-        out: Files to record to: .mp4 .jsonl .csv .json .txt, and folders: .openpose .bvh .pictures.
+        out: What to record to.
         overwrite: Replace recordings that are there already.
         send: Other programs to send to while it happens: stdout, tcp://, ws://, udp://, osc://,
             camera; see docs/streams.md.
@@ -59,7 +63,7 @@ class Config(PeopleConfig, DrawStyle):
 
     source: Annotated[str, tyro.conf.Positional] = "0"
     realtime: bool = False
-    out: tuple[Path, ...] = ()
+    out: Annotated[tuple[Path, ...], tyro.conf.arg(help=_OUT)] = ()
     overwrite: bool = False
     send: tuple[str, ...] = ()
     expose: bool = False

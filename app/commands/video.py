@@ -29,10 +29,15 @@ from app.batch.here import work_here
 from app.batch.pool import work_in_pool
 from app.people import PeopleConfig
 from app.pipeline.progress import ProgressDisplay
-from app.sinks.sink import SINKS
+from app.sinks.sink import SINKS, known_suffixes
 from app.sources.part import Part, seconds
 from app.steps.draw import DrawStyle, style_of
 from pose.errors import UsageError
+
+_FORMATS = (
+    f"Which results to write: {' '.join(suffix[1:] for suffix in known_suffixes())}. "
+    "Photographs become pictures in place of an mp4."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +49,7 @@ class Config(PeopleConfig, DrawStyle):
     Attributes:
         inputs: Video files, pictures, folders of them, or patterns in quotes.
         out: Folder for the results, one set of files per input.
-        formats: Which results to write: mp4 jsonl csv json txt openpose bvh pictures. Photographs
-            become pictures in place of an mp4.
+        formats: Which results to write.
         overwrite: Replace results that are there already.
         image_rate: Pictures of a folder or pattern are frames of a film, so many a second; 0 takes
             each for a photograph of its own, where nobody is known from the one before.
@@ -59,7 +63,9 @@ class Config(PeopleConfig, DrawStyle):
 
     inputs: Annotated[tuple[str, ...], tyro.conf.Positional]
     out: Path = Path("out")
-    formats: tuple[str, ...] = tuple(suffix[1:] for suffix in SINKS)
+    formats: Annotated[tuple[str, ...], tyro.conf.arg(help=_FORMATS)] = tuple(
+        suffix[1:] for suffix in SINKS
+    )
     overwrite: bool = False
     image_rate: float = 0.0
     start: str = "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from app.commands.live import until
 from app.pipeline.meter import Reading
 from app.pipeline.pipeline import Pipeline
 from app.sinks.room import LEAST_BYTES, RoomKeeper
+from app.sinks.sink import known_suffixes
 from app.sources.video_file import VideoFile
 from tests.app import drawn
 
@@ -164,3 +166,9 @@ def test_a_name_that_is_not_utf8_is_recorded(tmp_path: Path) -> None:
     assert main.main(["live", str(folder), "--realtime", "--out", str(out), *networks]) == 0
 
     assert "q\\udcff.png" in out.read_text("utf-8")
+
+
+def test_the_help_names_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["live", "--help"]) == 0
+    said = re.findall(r"\.\w+", capsys.readouterr().out)
+    assert [suffix for suffix in known_suffixes() if suffix not in said] == []
