@@ -123,6 +123,19 @@ def read_network_file(path: Path) -> bytes:
     return content
 
 
+def check_options(threads: int, max_batch: int) -> None:
+    """Refuse what no backend can work with.
+
+    Raises:
+        UsageError: Negative threads, or far too many, or no room for a picture.
+    """
+    if not 0 <= threads <= MOST_THREADS or max_batch < 1:
+        raise UsageError(
+            f"expected threads from 0 to {MOST_THREADS} and max_batch >= 1, "
+            f"got {threads} and {max_batch}"
+        )
+
+
 def check_batch(batch: npt.NDArray[np.generic], card: ModelCard) -> None:
     """Refuse what the card's network cannot take.
 

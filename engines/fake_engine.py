@@ -26,9 +26,9 @@ import numpy as np
 from typing_extensions import Self
 
 from engines.batching import Batching
-from engines.engine import read_network_file
+from engines.engine import check_options, read_network_file
 from pose.card import ModelCard
-from pose.errors import EngineError, ModelFileError, UsageError
+from pose.errors import EngineError, ModelFileError
 from pose.types import ByteArray, FloatArray
 
 BACKGROUND = 114
@@ -53,12 +53,9 @@ class FakeEngine:
 
         Raises:
             ModelFileError: Not such a file.
-            UsageError: No room for a picture.
+            UsageError: Threads that make no sense, or no room for a picture.
         """
-        if threads < 0 or max_batch < 1:
-            raise UsageError(
-                f"expected threads >= 0 and max_batch >= 1, got {threads} and {max_batch}"
-            )
+        check_options(threads, max_batch)
         settings = _settings(path)
         self.card = ModelCard.from_json(json.dumps(settings["card"]), str(path))
         self.max_batch = max_batch

@@ -20,9 +20,9 @@ import onnxruntime
 from typing_extensions import Self
 
 from engines.batching import Batching
-from engines.engine import MOST_THREADS, read_network_file
+from engines.engine import check_options, read_network_file
 from pose.card import ModelCard
-from pose.errors import EngineError, ModelFileError, UsageError
+from pose.errors import EngineError, ModelFileError
 from pose.onnx_header import card_in_onnx
 from pose.types import FloatArray
 
@@ -61,11 +61,7 @@ class OnnxRuntimeEngine:
             EngineError: A provider that was asked for is not in this ONNX Runtime.
             UsageError: Negative threads, or far too many, or no room for a picture.
         """
-        if not 0 <= threads <= MOST_THREADS or max_batch < 1:
-            raise UsageError(
-                f"expected threads from 0 to {MOST_THREADS} and max_batch >= 1, "
-                f"got {threads} and {max_batch}"
-            )
+        check_options(threads, max_batch)
         self.card = card_in_onnx(read_network_file(path), str(path))
         self.max_batch = max_batch
         self._path = path

@@ -91,11 +91,11 @@ class ModelCard:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str, source: str = "the card") -> ModelCard:
+    def from_json(cls, text: str | bytes, source: str = "the card") -> ModelCard:
         """Read a card; ModelFileError says which field is missing, unknown or of the wrong kind."""
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # neither UTF-8 nor JSON
             raise ModelFileError(
                 f"{source}: expected a model card in JSON, got {text[:40]!r}"
             ) from error

@@ -31,8 +31,14 @@ class Network:
     """How to write a small network for one backend; its answers must differ between pictures."""
 
     suffix: str
-    write: Callable[[Path, ModelCard], Path]
+    write: Callable[[Path, ModelCard], object]
     write_without_card: Callable[[Path], object]
+
+    def file(self, folder: Path, name: str, card: ModelCard) -> Path:
+        """Write it into a folder; answers where."""
+        path = folder / f"{name}{self.suffix}"
+        self.write(path, card)
+        return path
 
 
 def from_onnx(
@@ -94,7 +100,7 @@ def folder(network: Network) -> Path:
 @pytest.fixture
 def file(network: Network, folder: Path) -> Path:
     """Its file."""
-    return network.write(folder / f"toy{network.suffix}", CARD)
+    return network.file(folder, "toy", CARD)
 
 
 def pictures(count: int, card: ModelCard = CARD, size_wh: tuple[int, int] = (64, 32)) -> FloatArray:
@@ -179,7 +185,7 @@ def test_arrays_with_holes_between_their_rows_are_read_right(file: Path) -> None
 def test_any_size_takes_every_multiple_of_32(
     network: Network, folder: Path, size_wh: tuple[int, int]
 ) -> None:
-    with open_engine(network.write(folder / f"any{network.suffix}", ANY_SIZE)) as engine:
+    with open_engine(network.file(folder, "any", ANY_SIZE)) as engine:
         for count in (0, 2, 0):
             found = engine.infer(pictures(count, ANY_SIZE, size_wh))
             assert all(len(answer) == count for answer in found.values())
@@ -202,7 +208,7 @@ def test_a_wrong_batch_is_refused_with_what_was_expected(file: Path, batch: Floa
 
 
 def test_any_size_refuses_other_sides_than_multiples_of_32(network: Network, folder: Path) -> None:
-    with open_engine(network.write(folder / f"any{network.suffix}", ANY_SIZE)) as engine:
+    with open_engine(network.file(folder, "any", ANY_SIZE)) as engine:
         for sides in ((32, 40), (0, 32)):
             with pytest.raises(ValueError, match="multiples of 32"):
                 engine.infer(np.zeros((1, 3, *sides), np.float32))

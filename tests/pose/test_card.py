@@ -54,11 +54,12 @@ def test_a_card_knows_its_keypoints_and_its_aspect() -> None:
     [
         ("", "expected a model card in JSON, got ''"),
         ("\x00\x01", "expected a model card in JSON"),
+        (b"\xff\xfe\xff", r"expected a model card in JSON, got b'\\xff"),
         ("[]", "expected a JSON object as model card, got list"),
         ("{}", "the card is incomplete.*name"),
     ],
 )
-def test_a_text_that_is_no_card_is_refused(text: str, message: str) -> None:
+def test_a_text_that_is_no_card_is_refused(text: str | bytes, message: str) -> None:
     with pytest.raises(ModelFileError, match=rf"^x\.onnx: {message}"):
         ModelCard.from_json(text, source="x.onnx")
 
