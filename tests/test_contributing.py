@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,9 +44,57 @@ Follow = Callable[[str], ModuleType]
 
 
 def blocks(recipe: str) -> list[tuple[str, str]]:
-    """A recipe's blocks of code: the comment on the first line, and what follows it."""
+    """A recipe's blocks: the comment on the first line, and what follows it.
+
+    The first is code, under its file's path; each other a line, under `TABLE in FILE`.
+    """
     found = re.findall(r"```python\n# (.*?)\n(.*?)```", RECIPES[recipe], flags=re.DOTALL)
     return [(str(first), str(rest)) for first, rest in found]
+
+
+def imports_and_line(block: str) -> tuple[str, str]:
+    """What a block puts at the top of the table's file, often nothing, and into the table."""
+    imports, _, line = block.rpartition("\n\n")
+    return imports, line
+
+
+def named_tests(recipe: str) -> list[str]:
+    """The tests that a recipe names."""
+    return re.findall(r"`(tests/[\w/]+\.py)`", RECIPES[recipe])
+
+
+def followed(recipe: str, root: Path = ROOT) -> dict[str, str]:
+    """The files that a recipe makes or changes, by their paths, as they are afterwards."""
+    (path, code), *lines = blocks(recipe)
+    if (root / path).exists():  # one thing more, above the table
+        table, _, _ = lines[0][0].partition(" in ")
+        above, below = (root / path).read_text("utf-8").split(f"\n{table}", 1)
+        code = f"{above}\n{code}\n\n{table}{below}"
+    files = {path: code}
+    for place, block in lines:
+        table, _, home = place.partition(" in ")
+        imports, line = imports_and_line(block)
+        text = files.get(home) or (root / home).read_text("utf-8")
+        first, opening, rest = re.split(rf"(?m)^({table}\b.*= {{)", text, maxsplit=1)
+        docstring, future, others = first.partition("\nfrom __future__ import annotations\n")
+        files[home] = f"{docstring}{future}{imports}{others}{opening}\n{line}{rest}"
+    return files
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of our code in which every recipe was followed."""
+    copy = tmp_path_factory.mktemp("newcomer")
+    heavy = shutil.ignore_patterns("__pycache__", "*.onnx", "*.mp4", "*.png", "*.jpg")
+    for folder in ROOT.iterdir():
+        if (folder / "__init__.py").exists() or folder.name == "tests":
+            shutil.copytree(folder, copy / folder.name, ignore=heavy)
+    for name in ("main.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
+    for recipe in RECIPES:
+        for path, text in followed(recipe, copy).items():
+            (copy / path).write_text(text, "utf-8")
+    return copy
 
 
 @pytest.fixture
@@ -53,10 +102,10 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
     """Does what a recipe says, until the test ends: the file exists, its line is in the table."""
 
     def do(recipe: str) -> ModuleType:
-        (path, code), (place, line) = blocks(recipe)
+        (path, _), (place, block), *_ = blocks(recipe)
         file = tmp_path / path
         file.parent.mkdir(parents=True)
-        file.write_text(code, "utf-8")
+        file.write_text(followed(recipe)[path], "utf-8")
         name = ".".join(Path(path).with_suffix("").parts)
         name = f"{name}_newcomer" if (ROOT / path).exists() else name
         spec = importlib.util.spec_from_file_location(name, file)
@@ -68,7 +117,10 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
         table, _, home = place.partition(" in ")
         module_name = ".".join(Path(home).with_suffix("").parts).removesuffix(".__init__")
         home_module = importlib.import_module(module_name)
-        entry: dict[str, Any] = eval(f"{{{line}}}", {**vars(home_module), **vars(module)})
+        imports, line = imports_and_line(block)
+        names = dict(vars(home_module)) | dict(vars(module))
+        exec(imports, names)
+        entry: dict[str, Any] = eval(f"{{{line}}}", names)
         for key, value in entry.items():
             assert key not in getattr(home_module, table)
             monkeypatch.setitem(getattr(home_module, table), key, value)
@@ -139,15 +191,25 @@ def test_a_backbone(follow: Follow) -> None:
     assert describe(build(describe(network))) == describe(network)
 
 
-def test_a_recipe(follow: Follow, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe(tree: Path) -> None:
     pytest.importorskip("torch", reason="needs pip install -e '.[train]'")
-    follow("A recipe")
+    from build_engine.weights import read_weights
+    from network.described import describe
 
-    code = main(["train", "--recipe", "plain", "--run-dir", str(tmp_path / "run")])
+    done = subprocess.run(  # one thread: two wait for each other where others work too
+        [sys.executable, "main.py", "train", "--recipe", "plain", "--threads", "1"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
 
-    weights = Path(capsys.readouterr().out.splitlines()[-1])
-    assert code == 0
-    assert weights.is_file() and weights.is_relative_to(tmp_path)
+    assert done.returncode == 0, done.stderr
+    weights = tree / done.stdout.splitlines()[-1]
+    assert weights == tree / "runs" / "plain" / "final.pt"
+    network, card = read_weights(weights)
+    assert describe(network)["family"] == "hourglass"
+    assert (card.name, card.keypoints) == ("plain", COCO_17)
 
 
 def test_a_command(follow: Follow, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,18 +224,51 @@ def test_a_command(follow: Follow, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_is_followed_by_a_test(recipe: str) -> None:
     assert f"test_{recipe.lower().replace(' ', '_')}" in globals()
-    assert len(blocks(recipe)) == 2
+    assert len(blocks(recipe)) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if named_tests(name)])
+def test_an_example_passes_the_tests_that_its_recipe_names(recipe: str, tree: Path) -> None:
+    if recipe == "A backbone":
+        pytest.importorskip("torch", reason="needs pip install -e '.[train]'")
+    (_, block), *_ = blocks(recipe)[1:]
+    key = imports_and_line(block)[1].split('"')[1]
+    only = f"{key} or every or suffix"  # the newcomer's, and those that are about the whole table
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-v", "-k", only, *named_tests(recipe)],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"\[(.*-)?{re.escape(key)}(-.*)?\] PASSED", done.stdout), done.stdout
+
+
+def test_a_new_writer_is_shown_by_the_help(tree: Path) -> None:
+    for command in ("video", "live"):
+        done = subprocess.run(
+            [sys.executable, "main.py", command, "--help"],
+            cwd=tree,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "count" in re.findall(r"\w+", done.stdout), done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_keeps_to_the_style(recipe: str) -> None:
     pytest.importorskip("ruff", reason="needs pip install -e '.[check]'")
-    path, code = blocks(recipe)[0]
+    path, _ = blocks(recipe)[0]
 
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--quiet", "--stdin-filename", path, "-"],
         cwd=ROOT,
-        input=code,
+        input=followed(recipe)[path],
         capture_output=True,
         text=True,
         timeout=60,
