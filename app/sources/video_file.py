@@ -153,7 +153,7 @@ class VideoFile:
             )
         if mended:
             _log.warning(
-                "%s: %d timestamps were missing or went backwards and were mended",
+                "%s: %d timestamps were missing, went backwards or far ahead, and were mended",
                 *(self._path, mended),
             )
 
