@@ -67,7 +67,10 @@ class Progress:
             log.info("%s %s", self.line(), note)
 
     def line(self) -> str:
-        """Progress in words: `crops 120/400, 8.1/s, 35 s left`."""
+        """Progress in words: `crops 120/400, 8.1/s, 35 s left`; no time where none can be told."""
         rate = (self._done - self._first) / max(time.monotonic() - self._start_s, 1e-6)
-        left_s = (self._total - self._done) / rate if rate > 0 else float("nan")
-        return f"{self._what} {self._done}/{self._total}, {rate:.1f}/s, {left_s:.0f} s left"
+        told = f"{self._what} {self._done}/{self._total}, {rate:.1f}/s"
+        left = max(self._total - self._done, 0)
+        if left and rate <= 0:
+            return told
+        return f"{told}, {left / rate if left else 0:.0f} s left"
