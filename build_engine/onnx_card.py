@@ -6,6 +6,7 @@ somebody else exported. Reading needs none of this: `pose.onnx_header` reads wit
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -57,19 +58,21 @@ def write_onnx(model: onnx.ModelProto, target: Path) -> Path:
 
 
 def write_bytes(content: bytes, target: Path) -> Path:
-    """Write a file, complete or not at all.
+    """Write a file, complete or not at all; makes the folders above it.
 
     Raises:
         OutputError: It cannot be written.
     """
     part = target.with_name(f"{target.name}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # a rename may reach the disk before the content does
         part.replace(target)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            part.unlink(missing_ok=True)
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
     return target

@@ -150,6 +150,8 @@ def test_as_many_names_as_answers_are_wanted(tmp_path: Path) -> None:
         assert list(engine.infer(np.zeros((0, 3, 64, 48), np.float32))) == ["maps"]
 
 
-def test_a_folder_that_is_not_there_is_an_output_error(tmp_path: Path) -> None:
+def test_a_file_where_a_folder_belongs_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+
     with pytest.raises(OutputError, match="cannot be written"):
-        export(ToyPose(), POSE_CARD, tmp_path / "absent" / "pose.onnx")
+        export(ToyPose(), POSE_CARD, tmp_path / "file" / "pose.onnx")

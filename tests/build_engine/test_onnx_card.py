@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from build_engine.onnx_card import attach_card
+from build_engine.onnx_card import attach_card, write_bytes
 from pose.card import ModelCard
 from pose.errors import ModelFileError, OutputError
 from pose.onnx_header import card_in_onnx
@@ -54,8 +54,29 @@ def test_weights_in_other_files_are_not_followed(tmp_path: Path) -> None:
         attach_card(source, CARD, tmp_path / "out.onnx")
 
 
-def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["file/m.onnx", "file/deeper/m.onnx"])
+def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path, place: str) -> None:
     source = write_mean_network(tmp_path / "m.onnx")
+    (tmp_path / "file").write_text("no folder")
 
     with pytest.raises(OutputError, match="cannot be written"):
-        attach_card(source, CARD, tmp_path / "absent" / "m.onnx")
+        attach_card(source, CARD, tmp_path / place)
+    assert (tmp_path / "file").read_text() == "no folder"
+
+
+def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
+    source = write_mean_network(tmp_path / "m.onnx")
+
+    assert attach_card(source, CARD, tmp_path / "a" / "b" / "m.onnx").is_file()
+
+
+def test_a_full_disc_leaves_nothing_of_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "m.onnx"
+    target.write_bytes(b"yesterday's")
+    (tmp_path / "m.onnx.part").symlink_to("/dev/full")
+
+    with pytest.raises(OutputError, match="No space left"):
+        write_bytes(b"x" * 100_000, target)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+    assert target.read_bytes() == b"yesterday's"

@@ -114,4 +114,4 @@ def test_what_is_no_run_or_no_place_is_told(trained: tuple[Path, LiteCpn], tmp_p
     with pytest.raises(InputError, match=r"expected a checkpoint of main\.py train"):
         write_safetensors(tmp_path / "x.pt", tmp_path / "w.safetensors")
     with pytest.raises(OutputError, match="cannot be written"):
-        write_safetensors(trained[0], tmp_path / "absent" / "w.safetensors")
+        write_safetensors(trained[0], tmp_path / "x.pt" / "w.safetensors")
