@@ -24,6 +24,7 @@ from build_engine.published import (
 )
 from build_engine.tf_bundle import TfBundle
 from network.backbones.resnet import DEPTHS
+from network.checkpoint import is_plain
 from network.cpn import Cpn, CpnConfig
 from network.published import pytorch_cpn, tf_cpn
 from pose.card import ModelCard
@@ -64,7 +65,7 @@ def import_pytorch_cpn(
         UsageError: Nothing says how large the input is.
     """
     tensors = {str(k).removeprefix(_PREFIX): v for k, v in state.get("state_dict", state).items()}
-    other = sorted(name for name, value in tensors.items() if not isinstance(value, Tensor))
+    other = sorted(name for name, value in tensors.items() if not is_plain(value))
     if other:
         raise InputError(f"{path}: expected tensors, got other things: {_list(other)}")
     blocks = {name.split(".")[2] for name in tensors if name.startswith("resnet.layer3.")}
@@ -75,17 +76,21 @@ def import_pytorch_cpn(
         for name in network.state_dict()
         if not name.endswith(_COUNTER) or pytorch_cpn_name(name) in tensors
     }
-    merges = [name for name in tensors if _MERGE_BIAS.fullmatch(name)]
-    _check_names(theirs.values(), tensors.keys() - set(merges), path)
-    _fill(network, {ours: tensors[name] for ours, name in theirs.items()}, path)
+    biases = _merge_biases(tensors, theirs)
+    _check_names(theirs.values(), tensors.keys() - biases.keys(), path)
     own = network.state_dict()
+    filled = {ours: tensors[name] for ours, name in theirs.items()}
+    _check_shapes(
+        {ours: (value, own[ours]) for ours, value in filled.items()}
+        | {name: (tensors[name], own[mean]) for name, mean in biases.items()},
+        path,
+    )
+    _fill(network, filled)
     width = config.global_net.channels
     for name in JOINED:
         own[name].copy_(own[name].unflatten(1, (-1, width)).flip(1).flatten(1, 2))
-    for name in merges:  # a shift before a norm is the same shift off its mean
-        mean = name.replace(".1.bias", ".2.running_mean")
-        (ours,) = (ours for ours, named in theirs.items() if named == mean)
-        own[ours].sub_(tensors[name].to(own[ours]))
+    for name, mean in biases.items():  # a shift before a norm is the same shift off its mean
+        own[mean].sub_(tensors[name].to(own[mean]))
     licence = "The checkpoint's own. pytorch-cpn, the code that trained it, is under GPL-3.0."
     return network, _card("pytorch-cpn", config, path, input_size, "rgb", licence)
 
@@ -109,7 +114,10 @@ def import_tf_cpn(prefix: Path, input_size: str) -> tuple[Cpn, ModelCard]:
         if not name.endswith(_COUNTER)
     }
     _check_names(theirs.values(), names, prefix)
-    _fill(network, {ours: _as_torch(bundle.read(name)) for ours, name in theirs.items()}, prefix)
+    filled = {ours: _as_torch(bundle.read(name)) for ours, name in theirs.items()}
+    own = network.state_dict()
+    _check_shapes({ours: (value, own[ours]) for ours, value in filled.items()}, prefix)
+    _fill(network, filled)
     licence = "The checkpoint's own. tf-cpn, the code that trained it, is under MIT."
     return network, _card("tf-cpn", config, prefix, input_size, "bgr", licence)
 
@@ -145,17 +153,27 @@ def _check_names(wanted: Iterable[str], found: Iterable[str], path: Path) -> Non
         )
 
 
-def _fill(network: Cpn, tensors: Mapping[str, Tensor], path: Path) -> None:
-    own = network.state_dict()
+def _merge_biases(found: Iterable[str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """Their biases of the merges, each with our mean of the norm behind it."""
+    ours = {name: ours for ours, name in theirs.items()}
+    means = {n: n.replace(".1.bias", ".2.running_mean") for n in found if _MERGE_BIAS.fullmatch(n)}
+    return {name: ours[mean] for name, mean in means.items() if mean in ours}
+
+
+def _check_shapes(pairs: Mapping[str, tuple[Tensor, Tensor]], path: Path) -> None:
+    """InputError that names every tensor of the file which is shaped unlike its place in ours."""
     wrong = [
-        f"{name} {tuple(value.shape)} instead of {tuple(own[name].shape)}"
-        for name, value in tensors.items()
-        if value.shape != own[name].shape
+        f"{name} {tuple(found.shape)} instead of {tuple(place.shape)}"
+        for name, (found, place) in pairs.items()
+        if found.shape != place.shape
     ]
     if wrong:
         raise InputError(f"{path}: {len(wrong)} tensors have other shapes: {_list(wrong)}")
+
+
+def _fill(network: Cpn, tensors: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
-        for name, value in own.items():
+        for name, value in network.state_dict().items():
             if name in tensors:
                 value.copy_(tensors[name])
             else:
@@ -188,8 +206,11 @@ def _size_wh(path: Path, input_size: str) -> tuple[int, int]:
             f"the weights in {path} fit any, and its name does not tell which they learned"
         )
     height, width = map(int, sizes[0])
-    if height % _STRIDE or width % _STRIDE:
-        raise UsageError(f"expected sides that {_STRIDE} divides, got {height}x{width}")
+    if min(height, width) < _STRIDE or height % _STRIDE or width % _STRIDE:
+        raise UsageError(
+            f"expected an input of at least {_STRIDE}x{_STRIDE} whose sides {_STRIDE} divides, "
+            f"got {height}x{width}; give another --input-size"
+        )
     return width, height
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -235,6 +236,14 @@ def _hollow_tf(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
         (lambda t: t.update({"module.note": "hello"}), "got other things: note"),
         (lambda t: None, r"tensors have other shapes: backbone\.conv1\.weight \(1,\) instead of"),
         (
+            lambda t: t.update({"module.global_net.upsamples.9.1.bias": torch.zeros(256)}),
+            r"1 left over: global_net\.upsamples\.9\.1\.bias$",
+        ),
+        (
+            lambda t: t.update({"module.resnet.bn1.bias": torch.zeros(1).to_sparse()}),
+            r"got other things: resnet\.bn1\.bias$",
+        ),
+        (
             lambda t: [t.pop(n) for n in list(t) if "layer3.5" in n],
             "ResNet-50 or ResNet-101, found neither",
         ),
@@ -266,6 +275,23 @@ def test_a_snapshot_that_does_not_fit_is_refused(
         read_weights(_hollow_tf(tmp_path / "256x192.ckpt", change))
 
     assert "\n" not in str(refused.value)
+
+
+def test_a_merge_bias_of_another_shape_is_listed(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        shapes = {n: v.shape for n, v in Cpn(pytorch_cpn()).state_dict().items()}
+
+    def widen(tensors: dict[str, Any]) -> None:
+        for name in _names(pytorch_cpn):  # one number each in the file, seen as all of them
+            tensors[f"module.{pytorch_cpn_name(name)}"] = torch.zeros(1).expand(shapes[name])
+        tensors["module.global_net.upsamples.0.1.bias"] = torch.zeros(7)
+
+    with pytest.raises(
+        InputError,
+        match=r"1 tensors have other shapes: global_net\.upsamples\.0\.1\.bias \(7,\) instead of "
+        r"\(256,\)$",
+    ):
+        read_weights(_hollow_pytorch(tmp_path / "CPN50_256x192.pth.tar", widen))
 
 
 class Hostile:
@@ -305,11 +331,35 @@ def test_what_is_no_checkpoint_is_one_line(content: bytes | None, tmp_path: Path
     assert "\n" not in str(refused.value)
 
 
+def _cut(path: Path, kept: int) -> None:
+    whole = io.BytesIO()
+    torch.save({"a": torch.zeros(999)}, whole, _use_new_zipfile_serialization=False)
+    path.write_bytes(whole.getvalue()[:kept])
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: _cut(path, 150), "(cut short; copy it again|damaged or something else)$"),
+        (lambda path: path.write_text("dear aunt, how are you?"), "damaged or something else"),
+    ],
+)
+def test_why_a_file_is_no_checkpoint_is_said_in_words(
+    write: Callable[[Path], Any], reason: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "CPN50_256x192.pth.tar")
+
+    with pytest.raises(InputError, match=f"expected a checkpoint of .*{reason}"):
+        read_weights(tmp_path / "CPN50_256x192.pth.tar")
+
+
 # ---- the input size -----------------------------------------------------------------------------
 
 
 def _card_of(path: Path, input_size: str, monkeypatch: pytest.MonkeyPatch) -> ModelCard:
-    monkeypatch.setattr("build_engine.import_checkpoint._fill", lambda *_: None)
+    for name in ("_check_shapes", "_fill"):
+        monkeypatch.setattr(f"build_engine.import_checkpoint.{name}", lambda *_: None)
     return read_weights(_hollow_tf(path, lambda _: None), input_size)[1]
 
 
@@ -337,11 +387,11 @@ def test_the_size_stands_in_the_name_or_comes_from_the_user(
     assert card.name == f"tf-cpn-50-{size_wh[1]}x{size_wh[0]}"
 
 
-@pytest.mark.parametrize("input_size", ["", "256", "large", "250x190"])
+@pytest.mark.parametrize("input_size", ["", "256", "large", "250x190", "00x00", "256x00"])
 def test_a_size_that_nobody_tells_is_asked_for(
     input_size: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match=r"--input-size 256x192|32 divides, got 250x190"):
+    with pytest.raises(UsageError, match=r"--input-size 256x192|32 divides, got \d+x\d+;"):
         _card_of(tmp_path / "snapshot_350.ckpt", input_size, monkeypatch)
 
 
