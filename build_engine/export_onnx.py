@@ -69,14 +69,20 @@ def export(
 
     Raises:
         ModelFileError: ONNX Runtime and torch differ by more than `TOLERANCE` times the largest
-            value (1 at least), or the graph is not valid ONNX.
+            value (1 at least), the graph is not valid ONNX, or the network does not run on the
+            card's input.
         ValueError: The network's answers are not as many as the names.
         OutputError: The file cannot be written.
     """
     names = tuple(output_names or OUTPUT_NAMES[card.task])
     still = copy.deepcopy(network).cpu().float().eval()
     shapes = _shapes(card)
-    answers = _torch_answers(still, np.zeros(shapes[0], np.float32))
+    try:
+        answers = _torch_answers(still, np.zeros(shapes[0], np.float32))
+    except (MemoryError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{path}: the network cannot take the input of its card, {shapes[0]}: {error}"
+        ) from error
     if len(answers) != len(names):
         raise ValueError(f"the network answers {len(answers)} tensors, expected {names}")
 

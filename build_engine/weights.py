@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
+import torch
 from torch import nn
 
 from build_engine.import_checkpoint import import_pytorch_cpn, import_tf_cpn, is_pytorch_cpn
 from build_engine.onnx_card import write_bytes
 from build_engine.tf_bundle import bundle_prefix
-from network.checkpoint import load
+from network.checkpoint import fitting, load
 from network.cpn import LiteCpn
 from network.described import build
 from network.person_detector import PersonDetector
 from pose.card import ModelCard
-from pose.errors import InputError, UsageError
+from pose.errors import InputError, ModelFileError, UsageError
 
 _DESCRIPTION = "describe"  # key of a checkpoint, and of a .safetensors file's metadata
 
@@ -65,8 +65,12 @@ def write_safetensors(checkpoint: Path, out: Path) -> Path:
         raise InputError(f"{checkpoint}: expected a checkpoint of main.py train")
     weights = state.get("ema", state["network"])
     _filled(state[_DESCRIPTION], weights, checkpoint)  # what would not load is not written
+    try:
+        described = json.dumps(state[_DESCRIPTION])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{checkpoint}: its description is no JSON: {error}") from error
     tensors = {name: value.contiguous().clone() for name, value in weights.items()}
-    return write_bytes(save(tensors, {_DESCRIPTION: json.dumps(state[_DESCRIPTION])}), out)
+    return write_bytes(save(tensors, {_DESCRIPTION: described}), out)
 
 
 def _torch(path: Path, input_size: str) -> tuple[nn.Module, ModelCard]:
@@ -109,15 +113,33 @@ def _safetensors(path: Path, input_size: str) -> tuple[nn.Module, ModelCard]:
     return _filled(described, {name: value.float() for name, value in tensors.items()}, path)
 
 
-def _filled(described: Any, weights: Mapping[str, Any], path: Path) -> tuple[nn.Module, ModelCard]:
+def _filled(described: object, weights: object, path: Path) -> tuple[nn.Module, ModelCard]:
     if not isinstance(described, dict) or not {"network", "card"} <= set(described):
         raise InputError(f"{path}: its description lacks the network or the card")
-    network = build(described["network"])
+    if not isinstance(described["card"], str):
+        raise InputError(
+            f"{path}: expected its card as JSON text, got a {type(described['card']).__name__}"
+        )
+    card = ModelCard.from_json(described["card"], str(path))
+    with torch.device("meta"):  # a description may ask for more than memory holds
+        outline = _described(described["network"], path)
+    tensors = fitting(outline, weights, path)
+    network = _described(described["network"], path)
+    network.load_state_dict(tensors)
+    task = "person" if isinstance(network, PersonDetector) else "pose"
+    if card.task != task:
+        raise InputError(
+            f"{path}: expected a card of task {task} for a {type(network).__name__}, "
+            f"got {card.task}; mend the card"
+        )
+    return network, card
+
+
+def _described(description: object, path: Path) -> nn.Module:
     try:
-        network.load_state_dict(dict(weights))
-    except RuntimeError as error:
-        raise InputError(f"{path}: its weights do not fit its description: {error}") from error
-    return network, ModelCard.from_json(described["card"], str(path))
+        return build(description)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 Reader = Callable[[Path, str], tuple[nn.Module, ModelCard]]

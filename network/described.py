@@ -27,8 +27,10 @@ from pose.errors import ModelFileError
 
 def _backbone(values: Mapping[str, Any]) -> Any:
     rest = dict(values)
-    config, _ = BACKBONES[rest.pop("kind")]
-    return config(**rest)
+    kind = rest.pop("kind")
+    if kind not in tuple(BACKBONES):
+        raise ValueError(f"expected a backbone of {sorted(BACKBONES)}, got {kind!r}")
+    return BACKBONES[kind][0](**rest)
 
 
 def _cpn(values: Mapping[str, Any]) -> Cpn:
@@ -70,6 +72,12 @@ FAMILIES: Mapping[str, tuple[type[nn.Module], Callable[[Mapping[str, Any]], nn.M
     "person_detector": (PersonDetector, _person_detector),
 }
 
+# What configurations and torch raise of a number or a kind that cannot be: a width of -3 is a
+# RuntimeError, one of 10 million a RuntimeError or a MemoryError.
+_UNFIT = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+
 
 def describe(network: nn.Module) -> dict[str, Any]:
     """What is needed to build the network again; JSON holds it."""
@@ -82,20 +90,25 @@ def describe(network: nn.Module) -> dict[str, Any]:
     raise TypeError(f"{type(network).__name__} is not in network.described.FAMILIES")
 
 
-def build(description: Mapping[str, Any]) -> nn.Module:
+def build(description: object) -> nn.Module:
     """Build the network that `describe` described; its weights are not loaded.
 
     Raises:
-        ModelFileError: An unknown family, or a configuration that it does not have.
+        ModelFileError: No description, an unknown family, or a configuration that it does not have.
     """
+    if not isinstance(description, Mapping):
+        raise ModelFileError(
+            f"expected the description of a network, got a {type(description).__name__}"
+        )
     family = description.get("family", "")
-    if family not in FAMILIES:
+    if family not in tuple(FAMILIES):  # a list, which JSON may have here, is no key of a dict
         raise ModelFileError(f"expected a network of {sorted(FAMILIES)}, got {family!r}")
     values = {key: _tuples(value) for key, value in description.items() if key != "family"}
     try:
         return FAMILIES[family][1](values)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"a description of {family} does not fit: {error}") from error
+    except _UNFIT as error:
+        words = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ModelFileError(f"a description of {family} does not fit: {words}") from error
 
 
 def _tuples(value: Any) -> Any:

@@ -155,3 +155,12 @@ def test_a_file_where_a_folder_belongs_is_an_output_error(tmp_path: Path) -> Non
 
     with pytest.raises(OutputError, match="cannot be written"):
         export(ToyPose(), POSE_CARD, tmp_path / "file" / "pose.onnx")
+
+
+def test_a_network_that_cannot_take_its_cards_input_is_told(tmp_path: Path) -> None:
+    class Narrow(ToyPose):
+        def forward(self, crops: Tensor) -> Tensor:
+            return super().forward(crops) + torch.zeros(1, 17, 3, 3)
+
+    with pytest.raises(ModelFileError, match=r"cannot take the input of its card, \(1, 3, 64, 48"):
+        export(Narrow(), POSE_CARD, tmp_path / "pose.onnx")

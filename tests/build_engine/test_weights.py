@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -87,7 +89,7 @@ def test_weights_of_another_network_are_refused(
         {"w": torch.zeros(2)}, tmp_path / "w.safetensors", {"describe": json.dumps(described)}
     )
 
-    with pytest.raises(InputError, match="do not fit its description"):
+    with pytest.raises(InputError, match="expected the weights of a LiteCpn"):
         read_weights(tmp_path / "w.safetensors")
 
 
@@ -115,3 +117,75 @@ def test_what_is_no_run_or_no_place_is_told(trained: tuple[Path, LiteCpn], tmp_p
         write_safetensors(tmp_path / "x.pt", tmp_path / "w.safetensors")
     with pytest.raises(OutputError, match="cannot be written"):
         write_safetensors(trained[0], tmp_path / "x.pt" / "w.safetensors")
+
+
+NETWORK = describe(LiteCpn(SMALL))
+CARD = POSE_CARD.to_json()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"network": torch.zeros(2)}, "weights of a LiteCpn, found none"),
+        ({"network": [1.0]}, "weights of a LiteCpn, found none"),
+        ({"network": 7}, "weights of a LiteCpn, found none"),
+        ({"network": {7: torch.zeros(2)}}, "and 1 in it are none of its"),
+        ({"ema": None}, "weights of a LiteCpn, found none"),
+        ({"describe": "a network"}, "lacks the network or the card"),
+        ({"describe": {"network": "cpn", "card": CARD}}, "description of a network, got a str"),
+        ({"describe": {"network": NETWORK, "card": {}}}, "card as JSON text, got a dict"),
+        ({"describe": {"network": NETWORK, "card": 7}}, "card as JSON text, got a int"),
+        (
+            {"describe": {"network": NETWORK, "card": replace(POSE_CARD, task="person").to_json()}},
+            "expected a card of task pose for a LiteCpn, got person",
+        ),
+        (
+            {"describe": {"network": {**NETWORK, "family": ["cpn"]}, "card": CARD}},
+            r"expected a network of \[.*\], got \['cpn'\]",
+        ),
+        (
+            {"describe": {"network": {**NETWORK, "level_channels": -3}, "card": CARD}},
+            "description of lite_cpn does not fit",
+        ),
+        (
+            {"describe": {"network": {**NETWORK, "level_channels": 10**7}, "card": CARD}},
+            "tensors are not in it or of another shape",
+        ),
+        (
+            {"describe": {"network": {**NETWORK, "level_channels": 10**30}, "card": CARD}},
+            "description of lite_cpn does not fit",
+        ),
+        (
+            {"describe": {"network": {"family": "cpn"}, "card": CARD}},
+            "'backbone' is missing",
+        ),
+        (
+            {"describe": {"network": {"family": "cpn", "backbone": {"kind": ["x"]}}, "card": CARD}},
+            r"expected a backbone of \[.*\], got \('x',\)",
+        ),
+    ],
+)
+def test_contents_that_do_not_fit_are_one_line(
+    trained: tuple[Path, LiteCpn], tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    state = checkpoint.load(trained[0])
+    if "network" in changed:
+        del state["ema"]
+    checkpoint.save(tmp_path / "x.pt", {**state, **changed})
+
+    for use in (read_weights, lambda path: write_safetensors(path, tmp_path / "w.safetensors")):
+        with pytest.raises(InputError, match=message) as refused:
+            use(tmp_path / "x.pt")
+        assert str(tmp_path / "x.pt") in str(refused.value)
+    assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_a_description_that_json_cannot_hold_is_refused(
+    trained: tuple[Path, LiteCpn], tmp_path: Path
+) -> None:
+    state = checkpoint.load(trained[0])
+    state["describe"]["note"] = torch.zeros(2)
+    checkpoint.save(tmp_path / "x.pt", state)
+
+    with pytest.raises(InputError, match="description is no JSON"):
+        write_safetensors(tmp_path / "x.pt", tmp_path / "w.safetensors")
