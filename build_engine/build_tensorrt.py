@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from pose.errors import EngineError, ModelFileError, OutputError, UsageError
 
 _SMALLEST_SIDE = 32  # of a detector's canvas, whose sides are multiples of it
 _MEBI = 1 << 20
+_MOST_MIB = 1 << 24  # 16 TiB; TensorRT counts bytes in 64 bits
+_MOST_CORES = 15  # more than any Jetson has
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +44,9 @@ class BuildOptions:
         level: Optimisation level, 0 (fast build) to 5 (fast engine).
         dla_core: Deep learning accelerator of a Jetson; -1 for the GPU.
         timing_cache: File that remembers how fast kernels were here; None for none.
+
+    Raises:
+        UsageError: A number that TensorRT does not have.
     """
 
     batch: tuple[int, int, int] = (1, 4, 16)
@@ -49,6 +54,15 @@ class BuildOptions:
     level: int = 3
     dla_core: int = -1
     timing_cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        for flag, value, low, high in (
+            ("--workspace-mib", self.workspace_mib, 0, _MOST_MIB),
+            ("--level", self.level, 0, 5),
+            ("--dla-core", self.dla_core, -1, _MOST_CORES),
+        ):
+            if not low <= value <= high:
+                raise UsageError(f"{flag}: expected {low} to {high}, got {value}")
 
 
 def profile(card: ModelCard, batch: Sequence[int]) -> tuple[Shape, Shape, Shape]:
@@ -180,8 +194,6 @@ def _configure(trt: Any, builder: Any, config: Any, way: Way, options: BuildOpti
     for name in way.builder_flags:
         config.set_flag(getattr(trt.BuilderFlag, name))
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib * _MEBI)
-    if not 0 <= options.level <= 5:
-        raise UsageError(f"--level: expected 0 to 5, got {options.level}")
     config.builder_optimization_level = options.level
     if shares_profiles(trt):  # one context per thread and per CUDA graph, on the same profile
         config.set_preview_feature(trt.PreviewFeature.PROFILE_SHARING_0806, True)
@@ -226,9 +238,12 @@ def _timing_cache(trt: Any, config: Any, path: Path | None) -> Any:
 def _keep(path: Path, content: bytes) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         os.replace(part, path)
     except OSError as error:
+        with suppress(OSError):  # the first error is the one to tell
+            part.unlink(missing_ok=True)
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 

@@ -281,6 +281,17 @@ def test_a_level_that_there_is_not_is_refused(level: int) -> None:
         _build(fake("10"), level=level)
 
 
+@pytest.mark.parametrize("mib", [-1, 10**12])
+def test_a_workspace_that_there_is_not_is_refused(mib: int) -> None:
+    with pytest.raises(UsageError, match="--workspace-mib: expected 0 to"):
+        BuildOptions(workspace_mib=mib)
+
+
+def test_a_dla_that_nobody_has_is_refused() -> None:
+    with pytest.raises(UsageError, match="--dla-core: expected -1 to"):
+        BuildOptions(dla_core=-2)
+
+
 def test_a_dla_is_used_where_there_is_one() -> None:
     trt = fake("10", dla_cores=2)
 
