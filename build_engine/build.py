@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from build_engine.asked import ONNX, PACKED, check, export_to
 from build_engine.build_tensorrt import BuildOptions
 from build_engine.compare import Parity
 from build_engine.make_engine import NOT_VERIFIED, Backend, Made, Request, make_engine
 from build_engine.tensorrt_features import Precision
 from build_engine.watch import watched
 from engines.engine import read_network_file
-from engines.engine_file import SUFFIX
 from model_zoo.card_page import PAGE_HEAD, card_page
 from model_zoo.zoo import model_path
 from pose.card import ModelCard
@@ -46,7 +46,7 @@ class Config:
     input_size: str = ""
     """Height x width for a published checkpoint, 256x192; else taken from the file's name."""
     onnx: str = ""
-    """ONNX file: written if --checkpoint is given, else read; then a model's name will do."""
+    """X.onnx: written if --checkpoint is given, else read; then a model's name will do."""
     out: Path | None = None
     """X.engine, X.onnx in another precision, or X.safetensors of --checkpoint; else the cache."""
     precision: Precision = "fp16"
@@ -79,27 +79,27 @@ class Config:
 
 def run(config: Config) -> None:
     """Do what is asked, and say what was written."""
-    onnx = config.onnx
-    _refuse_inputs(config)
-    if config.checkpoint is None and (config.measured or config.name):
-        raise UsageError("--measured and --name go on the card of an export: give --checkpoint too")
-    if config.checkpoint is not None and config.out and config.out.suffix == ".safetensors":
+    check(config)
+    if config.checkpoint is not None and config.out and config.out.suffix == PACKED:
         _pack(config.checkpoint, config.out)
         return
-    if config.checkpoint is not None:
-        if not onnx and config.out is not None and config.out.suffix == SUFFIX:
-            onnx = str(config.out.with_suffix(".onnx"))
-        if not onnx:
-            raise UsageError("expected --onnx beside --checkpoint: where to write the ONNX file")
-        _export(config.checkpoint, Path(onnx), config)
+    exported = export_to(config)
+    request = _request(config, config.onnx if exported is None else str(exported))
+    if config.checkpoint is not None and exported is not None:
+        page_place(exported)  # before the work that it would come after
+        _export(config.checkpoint, exported, config)
         if config.out is None:
             return
-    if not onnx:
-        raise UsageError("expected --checkpoint or --onnx; see main.py build --help")
-    if config.out is not None and config.out.suffix == ".onnx":
-        _convert(onnx, config.out, config)
+    if config.out is not None and config.out.suffix == ONNX:
+        _convert(request.onnx, config.out, config)
         return
-    request = Request(
+    with watched(f"{request.onnx} for {config.backend}") as watch:
+        made = make_engine(request, watch)
+    sys.stdout.write(_told(made, config.precision))
+
+
+def _request(config: Config, onnx: str) -> Request:
+    return Request(
         onnx=onnx,
         out=config.out,
         precision=config.precision,
@@ -116,37 +116,40 @@ def run(config: Config) -> None:
         pictures_from=config.pictures,
         calibrate_on=config.calibrate_on,
     )
-    with watched(f"{onnx} for {config.backend}") as watch:
-        made = make_engine(request, watch)
-    sys.stdout.write(_told(made, config.precision))
 
 
-def _refuse_inputs(config: Config) -> None:
-    """OutputError where what is written would take the place of what is read."""
-    read = [config.checkpoint] if config.checkpoint else [Path(config.onnx)] if config.onnx else []
-    read += [Path(what.rpartition("=")[2]) for what in config.measured]
-    written = [Path(config.onnx)] if config.checkpoint and config.onnx else []
-    written += [config.out] if config.out is not None else []
-    places = [path.resolve() for path in (*read, *written)]
-    for path in written:
-        if places.count(path.resolve()) > 1:
-            raise OutputError(f"{path} is read or written already; give it another name")
+def page_place(network: Path) -> Path:
+    """Where a network's page goes: beside it, and never in the place of somebody else's.
+
+    Raises:
+        OutputError: Both names that it may have are taken.
+    """
+    names = [network.with_suffix(suffix) for suffix in (".md", ".card.md")]
+    for path in names:
+        if not path.exists() or _is_page(path):
+            return path
+    raise OutputError(
+        f"{network}: its page would be {names[0]} or {names[1]}, which are somebody else's; "
+        "move one of them, or give the network another name"
+    )
+
+
+def _is_page(path: Path) -> bool:
+    try:
+        return PAGE_HEAD in path.read_text("utf-8", "replace")
+    except OSError:  # a folder, or not ours to read
+        return False
 
 
 def write_page(card: ModelCard, network: Path) -> Path:
-    """Write the card beside its network, to read; somebody else's page of that name stays.
+    """Write the card beside its network, to read.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: It cannot be written, or only over somebody else's pages.
     """
-    path = network.with_suffix(".md")
-    try:
-        if path.is_file() and PAGE_HEAD not in path.read_text("utf-8", "replace"):
-            path = network.with_suffix(".card.md")
-        path.write_text(card_page(card), "utf-8")
-    except OSError as error:
-        raise OutputError(f"could not write {path}: {error}") from error
-    return path
+    from build_engine.onnx_card import write_bytes
+
+    return write_bytes(card_page(card).encode(), page_place(network))
 
 
 def _export(checkpoint: Path, onnx: Path, config: Config) -> None:
@@ -179,8 +182,6 @@ def _convert(onnx: str, out: Path, config: Config) -> None:
 
     source = model_path(onnx)
     card = card_in_onnx(read_network_file(source), str(source))
-    if config.precision == "fp32":
-        raise UsageError("expected --precision fp16 or int8 with --out X.onnx, got fp32")
     if card.precision != "fp32":
         raise UsageError(
             f"{source} is in {card.precision}: expected a float32 file and --precision fp16 or int8"

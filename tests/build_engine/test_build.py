@@ -121,6 +121,27 @@ def test_flags_that_do_not_fit_together_are_told(config: Config, message: str) -
     assert not Path("b.onnx").exists()
 
 
+def test_numbers_that_tensorrt_has_not_are_told_before_the_export(tmp_path: Path) -> None:
+    _checkpoint(tmp_path / "final.pt")
+    out = tmp_path / "x.engine"
+
+    with pytest.raises(UsageError, match="--workspace-mib: expected 0 to"):
+        run(Config(checkpoint=tmp_path / "final.pt", out=out, workspace_mib=-1))
+
+    assert [path.name for path in tmp_path.iterdir()] == ["final.pt"]
+
+
+def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
+    _checkpoint(tmp_path / "final.pt")
+    new = tmp_path / "new"
+
+    run(Config(checkpoint=tmp_path / "final.pt", onnx=str(new / "a" / "x.onnx")))
+    run(Config(checkpoint=tmp_path / "final.pt", out=new / "b" / "x.safetensors"))
+
+    found = sorted(str(path.relative_to(new)) for path in new.rglob("*.*"))
+    assert found == ["a/x.md", "a/x.onnx", "b/x.safetensors"]
+
+
 def test_a_checkpoint_goes_all_the_way_to_an_engine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,3 +195,23 @@ def test_a_page_of_somebody_elses_stays(tmp_path: Path) -> None:
 
     assert notes.read_text() == "# What I thought\n"
     assert "| task |" in (tmp_path / "notes.card.md").read_text()
+
+
+@pytest.mark.parametrize("second", ["file", "folder"])
+def test_where_both_pages_are_somebody_elses_nothing_is_written(
+    tmp_path: Path, second: str
+) -> None:
+    _checkpoint(tmp_path / "final.pt")
+    (tmp_path / "notes.md").write_text("# What I thought\n")
+    card = tmp_path / "notes.card.md"
+    if second == "file":
+        card.write_text("# What I play\n")
+    else:
+        card.mkdir()
+    before = sorted(tmp_path.iterdir())
+
+    with pytest.raises(OutputError, match="which are somebody else's"):
+        run(Config(checkpoint=tmp_path / "final.pt", onnx=str(tmp_path / "notes.onnx")))
+
+    assert sorted(tmp_path.iterdir()) == before
+    assert second == "folder" or card.read_text() == "# What I play\n"
