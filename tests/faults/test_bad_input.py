@@ -88,6 +88,13 @@ def one_bad_picture_among_good_ones(folder: Path) -> str:
     return "shots"
 
 
+def pictures_of_which_none_is_one(folder: Path) -> str:
+    (folder / "shots").mkdir()
+    for name in ("1.png", "input2.png"):
+        (folder / "shots" / name).write_text("this is not a picture")
+    return "shots"
+
+
 def pipe(folder: Path) -> str:
     os.mkfifo(folder / "input.mp4")
     return "input.mp4"
@@ -110,7 +117,7 @@ def test_each_bad_input_of_several_has_its_own_line(tmp_path: Path) -> None:
         without_index,
         folder_without_pictures,
         pattern_without_pictures,
-        one_bad_picture_among_good_ones,
+        pictures_of_which_none_is_one,
         *([pipe] if os.name == "posix" else []),
     ]
     inputs = []
@@ -125,6 +132,19 @@ def test_each_bad_input_of_several_has_its_own_line(tmp_path: Path) -> None:
     for line, maker in zip(answer.lines, makers, strict=True):
         assert f"{maker.__name__}/" in line and "expected" in line
     assert left_over(tmp_path / "out") == []
+
+
+def test_one_bad_picture_costs_itself_only(tmp_path: Path) -> None:
+    """As damage costs a film no more than what is damaged: told, and the rest is done."""
+    answer = run("video", one_bad_picture_among_good_ones(tmp_path), "--out", "out", cwd=tmp_path)
+
+    assert answer.code == 0, answer
+    (bad,) = answer.lines
+    assert "shots/input2.png: expected a picture" in bad and "left out" in bad
+    assert "1 frame" in answer.out
+    assert left_over(tmp_path / "out") == [
+        "1.jpg", "shots.csv", "shots.json", "shots.jsonl", "shots.pictures"
+    ]  # fmt: skip
 
 
 def left_over(folder: Path) -> list[str]:
