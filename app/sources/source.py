@@ -150,6 +150,22 @@ def open_source(
         if text.strip() and kind.fits(text):
             source = kind.open(text, options or SourceOptions())
             return Realtime(source) if realtime and not source.is_live else source
+    refused = _refused(text)
+    if refused:
+        raise InputError(
+            f"{text}: cannot be looked at: {refused}; check the path, and the rights of its folders"
+        )
     known = ", ".join(kind.called for kind in KINDS)
     called = text if text.strip() else "an empty name"
     raise InputError(f"{called}: nothing is there; expected {known}; check the path")
+
+
+def _refused(text: str) -> str:
+    """Why the system does not even say whether a file is there; empty where it does."""
+    try:
+        os.stat(text)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""

@@ -88,6 +88,34 @@ def test_what_is_not_there_is_refused_in_one_line(text: str) -> None:
     assert "a:b" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "an empty name: nothing is there"),
+        (" ", "an empty name: nothing is there"),
+        ("walk.mp4", "walk.mp4: nothing is there"),
+        ("z" * 300, "cannot be looked at: File name too long"),
+    ],
+)
+def test_a_refusal_says_what_the_system_says(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        open_source(text)
+
+
+def test_a_file_in_a_folder_that_may_not_be_looked_into_is_not_called_missing(
+    shots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's answer is made up: tests may run as root, whom no folder refuses."""
+
+    def refuse(path: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "stat", refuse)
+
+    with pytest.raises(InputError, match=r"looked at: Permission denied; .* its folders"):
+        open_source("locked/walk.mp4")
+
+
 def test_a_file_named_like_a_pattern_is_that_file(shots: Path) -> None:
     (shots / "1.png").rename(shots / "[12].png")
 
