@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,7 +175,7 @@ def _parsed(content: Mapping[str, Any], path: Path, folder: Path) -> Annotations
     ids = [int(image["id"]) for image in content["images"]]
     rows: dict[int, list[Mapping[str, Any]]] = {each: [] for each in ids}
     if len(rows) < len(ids):
-        twice = next(each for each in ids if ids.count(each) > 1)
+        [(twice, _)] = Counter(ids).most_common(1)
         raise InputError(f"{path}: expected each image once, got the id {twice} twice; mend it")
     for row in content["annotations"]:
         if int(row["image_id"]) not in rows:

@@ -6,7 +6,7 @@ they differ, the flag's help names the values, and docs/training.md says which w
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +111,7 @@ class CpnOptions:
             )
 
 
-_NO_END = math.nextafter(math.inf, 0)
+_NO_END = sys.float_info.max
 _RANGES: Mapping[str, tuple[float, float]] = {
     "extend": (0, _NO_END),
     "loosen": (0.1, 10),

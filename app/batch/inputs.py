@@ -6,6 +6,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Sequence
+from os.path import isdir, isfile  # what may not be looked at is none; pathlib's raise there
 from pathlib import Path
 
 from app.sinks.part_file import part_path
@@ -27,14 +28,14 @@ def expanded(text: str) -> list[str]:
     An argument that stands for nothing comes back as it is; opening it tells what is wrong.
     """
     path = Path(text)
-    if text.strip() and os.path.isdir(text):  # Path("") is the folder that one happens to be in
+    if text.strip() and isdir(text):  # Path("") is the folder that one happens to be in
         try:
-            files = [each for each in path.iterdir() if _is_file(each) and each.name[0] != "."]
+            files = [each for each in path.iterdir() if isfile(each) and each.name[0] != "."]
         except OSError:
             return [text]
         videos = [each for each in files if each.suffix.lower() in VIDEO_SUFFIXES]
     elif glob.has_magic(text) and not os.path.exists(text):
-        files = [each for each in map(Path, glob.glob(text, recursive=True)) if _is_file(each)]
+        files = [each for each in map(Path, glob.glob(text, recursive=True)) if isfile(each)]
         videos = [each for each in files if each.suffix.lower() not in IMAGE_SUFFIXES]
     else:
         return [text]
@@ -47,7 +48,7 @@ def are_pictures(text: str) -> bool:
     """Whether an input, as `expanded` gives it, is pictures and no video file."""
     path = Path(text)
     pattern = glob.has_magic(text) and not os.path.exists(text)
-    return pattern or os.path.isdir(text) or path.suffix.lower() in IMAGE_SUFFIXES
+    return pattern or isdir(text) or path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str]:
@@ -60,11 +61,10 @@ def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str
     names: list[str] = []
     for text in inputs:
         path = Path(text)
-        while glob.has_magic(path.name) and not os.path.exists(
-            path
-        ):  # of a pattern: the folder's name
+        # Of a pattern: the folder's name.
+        while glob.has_magic(path.name) and not os.path.exists(path):
             path = path.parent
-        folder = os.path.isdir(path)
+        folder = isdir(path)
         stem = _short((path.resolve().name if folder else path.stem) or "pictures")
         if stem.endswith(".part"):  # results of that name would be taken for unfinished ones
             stem = stem.removesuffix(".part") + "-part"
@@ -72,10 +72,6 @@ def result_names(inputs: Sequence[str], taken: Collection[str] = ()) -> list[str
         tries += [f"{stem}-{number}" for number in range(3, len(inputs) + len(taken) + 3)]
         names.append(next(name for name in tries if name not in names and name not in taken))
     return names
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # `Path.is_file` raises where a folder may not be looked into
 
 
 def _short(stem: str) -> str:

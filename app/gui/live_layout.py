@@ -6,7 +6,9 @@ What they do is in `live_page`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from PyQt5.QtGui import QDragEnterEvent, QDropEvent
 from PyQt5.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from app.gui.controls import ControlPanel
@@ -36,6 +38,7 @@ class LiveLayout(Page):
         self.panel = ControlPanel(Presets(desk.settings), self)
         self.meters = MeterBar(self)
         self._full = False
+        self.setAcceptDrops(True)
 
     def arrange(self, bar: LiveBar) -> None:
         """Put the bar over the rest; it has the switches of what is in sight.
@@ -88,3 +91,10 @@ class LiveLayout(Page):
     def _show_panels(self) -> None:
         self.panel.setVisible(self.bar.controls.isChecked() and not self._full)
         self.meters.setVisible(self.bar.meters.isChecked() and not self._full)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.picker.choose(str(Path(event.mimeData().urls()[0].toLocalFile())))

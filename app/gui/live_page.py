@@ -6,10 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QDragEnterEvent, QDropEvent
 
 from app.assemble import MAX_IN_FLIGHT, shares_of
 from app.commands.demo import CLIP
@@ -97,7 +95,6 @@ class LivePage(LiveLayout):
         self.arrange(bar)
         self._connect()
         self._restore()
-        self.setAcceptDrops(True)
         self._first_look = True
         self.picker.look()
         desk.offload.run("read models", network_choices, self._offer, owner=self)
@@ -344,10 +341,3 @@ class LivePage(LiveLayout):
         self.bridge.room_wh = self.view.room_wh
         if self.view.scene is not None and self.session.state is State.IDLE:
             self.view.show_scene(self.view.scene)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if event.mimeData().hasUrls() and event.mimeData().urls()[0].isLocalFile():
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self.picker.choose(str(Path(event.mimeData().urls()[0].toLocalFile())))

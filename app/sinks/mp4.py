@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -97,7 +98,8 @@ class Mp4Writer:
         self._path = path
         self._encoders = encoders
         self._container: OutputContainer | None = None
-        self._last_tick, self._step = -1, 0
+        self._last_tick = -1
+        self._steps: deque[int] = deque(maxlen=2)  # ticks between the latest frames
         self._zero_s = 0.0
 
     def __enter__(self) -> Self:
@@ -152,7 +154,7 @@ class Mp4Writer:
             if behind_s > _CLOCK_RESTART_S:
                 self._zero_s = time_s - tick / self._encoder.ticks_per_s
         if self._last_tick >= 0:
-            self._step = tick - self._last_tick
+            self._steps.append(tick - self._last_tick)
         self._last_tick = tick
         return tick
 
@@ -186,10 +188,10 @@ class Mp4Writer:
         assert self._container is not None
         with self._translated():
             for packet in self._stream.encode(picture):
-                if self._step and packet.time_base:  # how long the last one of all is shown
-                    packet.duration = round(
-                        self._step / self._encoder.ticks_per_s / packet.time_base
-                    )
+                # How long the last of all is shown; the lesser step, as the other may be a pause.
+                if self._steps and packet.time_base:
+                    step = Fraction(min(self._steps), self._encoder.ticks_per_s)
+                    packet.duration = round(step / packet.time_base)
                 self._container.mux(packet)
         self._disc.check(self._path)
 

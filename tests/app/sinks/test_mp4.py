@@ -65,9 +65,10 @@ def test_every_frame_keeps_its_time(encoder: Encoder, times_s: list[float], tmp_
         ([0.0, 1.0, 2.0], 3.0),
         ([0.0, 0.1, 0.2, 0.3], 0.4),
         ([n * 1001 / 60000 for n in range(40)], 40 * 1001 / 60000),
+        ([0.0, 0.1, 0.2, 900.0], 900.1),  # the camera was gone until just before the end
     ],
 )
-def test_the_last_frame_is_shown_as_long_as_the_one_before(
+def test_the_last_frame_is_shown_as_long_as_those_before(
     times_s: list[float], length_s: float, tmp_path: Path
 ) -> None:
     """Else a slow film would be too short, and players would show a rate that it has not."""
